@@ -1,0 +1,1 @@
+//! Wording for problems of `crate::identity`.

@@ -1,0 +1,15 @@
+//! All wording for callers, English and Chinese; no other module holds any.
+
+pub mod domain_name;
+pub mod identity;
+pub mod numbers;
+
+/// Language of an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Language {
+    /// English, the default.
+    #[default]
+    English,
+    /// Simplified Chinese.
+    Chinese,
+}

@@ -1,0 +1,10 @@
+//! The pure core of icpgate: facts in, decision out.
+//!
+//! **Invariant:** nothing here does input or output, reads a clock, draws a random number or
+//! panics; everything a decision depends on is a parameter.
+
+pub mod calendar;
+pub mod domain_name;
+pub mod explain;
+pub mod identity;
+pub mod numbers;
