@@ -1,0 +1,3 @@
+//! icpgate: may this domain be provisioned in mainland China?
+
+pub mod proto;

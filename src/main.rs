@@ -1,0 +1,3 @@
+//! The `icpgate` program; everything is in the library.
+
+fn main() {}

@@ -1,0 +1,14 @@
+//! Generated messages and services of the public API, with their JSON form.
+
+/// `icpgate.v1`.
+#[expect(
+    clippy::pedantic,
+    reason = "generated from the protos, which carry the documentation"
+)]
+pub mod v1 {
+    tonic::include_proto!("icpgate.v1");
+    include!(concat!(env!("OUT_DIR"), "/icpgate.v1.serde.rs"));
+}
+
+/// Encoded `FileDescriptorSet` of the API, for reflection.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/icpgate.v1.bin"));

@@ -1,0 +1,220 @@
+//! Records, their history, the change log and the decision log in SQL: the port and its engines.
+//!
+//! **Invariant:** one method is one transaction and one use case; revisions are handed out in
+//! commit order, so that a reader who saw revision n has seen everything before it.
+//! **Absent on purpose:** raw personal values never reach this room, and no rule is evaluated
+//! here.
+//! Start at [`Store`].
+
+mod sqlite;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use icpgate_policy::codes::RecordKind;
+use icpgate_policy::facts::{Fact, Revision};
+use icpgate_policy::records::{Handle, Record};
+use jiff::Timestamp;
+
+pub use sqlite::SqliteStore;
+
+/// A record to write.
+#[derive(Clone, Debug)]
+pub struct NewRecord {
+    /// The record.
+    pub record: Record,
+    /// Who reported it.
+    pub source: Arc<str>,
+    /// When the source observed it.
+    pub observed_at: Timestamp,
+}
+
+/// The result of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Newest revision after the write; the write's own where it changed anything.
+    pub revision: Revision,
+    /// Records written.
+    pub accepted: u64,
+    /// Records that say what was known already: same value and same source. They get no new
+    /// revision and leave `observed_at` as it is.
+    pub unchanged: u64,
+}
+
+/// Records found for the sets of handles that were asked for, all from one snapshot.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// One list for each set, in the order of the question. A record that several sets lead to
+    /// stands in each.
+    pub sets: Vec<Vec<Fact<Record>>>,
+    /// Newest revision of the snapshot.
+    pub revision: Revision,
+    /// When each kind was last synced, that is last written to by a completed write or import,
+    /// unchanged records included. Kinds never written are left out.
+    pub synced_at: Vec<(RecordKind, Timestamp)>,
+}
+
+/// One entry of the change log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeEntry {
+    /// The write.
+    pub revision: Revision,
+    /// Place within the write, from 0.
+    pub place: u32,
+    /// Kind of the record.
+    pub kind: RecordKind,
+    /// Key as shown to people.
+    pub shown_key: String,
+    /// Who reported it.
+    pub source: String,
+    /// When the write was committed.
+    pub committed_at: Timestamp,
+}
+
+/// A decision to record, with everything that replays it.
+#[derive(Clone, Debug)]
+pub struct NewDecision {
+    /// Identifier derived from the inputs.
+    pub decision_id: String,
+    /// The encoded answer, whole.
+    pub answer: Vec<u8>,
+    /// The encoded request profile.
+    pub profile: Vec<u8>,
+    /// The encoded facts and their digest; kept once for equal facts.
+    pub facts: Content,
+    /// The policy document and its digest; kept once for equal documents.
+    pub policy: Content,
+    /// Instant for which the answer was worked out.
+    pub decided_at: Timestamp,
+    /// When it is recorded.
+    pub recorded_at: Timestamp,
+    /// The caller's order; `None` where not given. Each order has a row of its own.
+    pub order_id: Option<String>,
+}
+
+/// Bytes kept by their digest.
+#[derive(Clone, Debug)]
+pub struct Content {
+    /// Digest of the bytes.
+    pub digest: [u8; 32],
+    /// The bytes.
+    pub bytes: Arc<[u8]>,
+}
+
+/// A recorded decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedDecision {
+    /// The encoded answer, whole.
+    pub answer: Vec<u8>,
+    /// The encoded request profile.
+    pub profile: Vec<u8>,
+    /// The encoded facts.
+    pub facts: Vec<u8>,
+    /// The policy document.
+    pub policy: Vec<u8>,
+    /// Instant for which the answer was worked out.
+    pub decided_at: Timestamp,
+    /// Orders that asked, with the instants at which they first did.
+    pub orders: Vec<(String, Timestamp)>,
+}
+
+/// What can go wrong in a store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The store does not answer now; the same call may succeed later.
+    #[error("{action}")]
+    Unavailable {
+        /// What was being done, in the present tense.
+        action: &'static str,
+        /// Why.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The store answers, but not as it should; the same call will fail again.
+    #[error("{action}")]
+    Failed {
+        /// What was being done, in the present tense.
+        action: &'static str,
+        /// Why.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The file cannot be used as a store.
+    #[error("use `{path}` as a store: {problem}")]
+    Unusable {
+        /// The file.
+        path: String,
+        /// Why not, and the remedy.
+        problem: String,
+    },
+    /// A row holds what this version cannot read.
+    #[error("read {table} `{key}`: {problem}")]
+    Inconsistent {
+        /// The table.
+        table: &'static str,
+        /// Key of the row.
+        key: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Migrations are pending and were told not to run.
+    #[error("{pending} migrations are pending; run `icpgate migrate`, or start without `--no-migrate`")]
+    MigrationsPending {
+        /// How many.
+        pending: usize,
+    },
+    /// The store was written by a newer version of this program.
+    #[error("the store has migration {found}, which this version does not know; use the version that wrote it")]
+    TooNew {
+        /// Its newest migration.
+        found: i64,
+    },
+    /// The store's personal data is sealed with another key.
+    #[error("the store is sealed with key `{stored}`, and the configured key is `{configured}`; set `privacy.key_file` to the key that the store was made with")]
+    KeyChanged {
+        /// Fingerprint of the store's key.
+        stored: String,
+        /// Fingerprint of the configured key.
+        configured: String,
+    },
+}
+
+/// The port.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Finds, for each set of handles, the records with one of them and the records that those
+    /// lead to ([`Record::leads_to`]), followed to the end. One snapshot, one round trip.
+    async fn find(&self, sets: &[Vec<Handle>]) -> Result<Found, StoreError>;
+
+    /// Writes records, all or none, as one revision. Of two with one key the later holds. A
+    /// record that changes nothing is counted and not written; a write that changes nothing
+    /// takes no revision.
+    async fn put(&self, records: Vec<NewRecord>, at: Timestamp) -> Result<Written, StoreError>;
+
+    /// Newest committed revision; 0 in an empty store.
+    async fn head(&self) -> Result<Revision, StoreError>;
+
+    /// Changes after a place in the log, oldest first, at most `limit`. `after` is the place
+    /// (revision, place within it) of the last change already seen.
+    async fn changes(
+        &self,
+        after: (Revision, Option<u32>),
+        limit: u32,
+    ) -> Result<Vec<ChangeEntry>, StoreError>;
+
+    /// Records decisions, all or none. A decision whose identifier is known is left as it is;
+    /// an order that is known for it likewise.
+    async fn record_decisions(&self, decisions: Vec<NewDecision>) -> Result<(), StoreError>;
+
+    /// A recorded decision; `None` if none has that identifier.
+    async fn decision(&self, decision_id: &str) -> Result<Option<RecordedDecision>, StoreError>;
+
+    /// Number of records of each kind, for operators.
+    async fn counts(&self) -> Result<Vec<(RecordKind, u64)>, StoreError>;
+
+    /// Checks that the store answers.
+    async fn ping(&self) -> Result<(), StoreError>;
+
+    /// Finishes what is under way and closes the store.
+    async fn close(&self);
+}
