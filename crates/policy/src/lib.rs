@@ -8,3 +8,5 @@ pub mod domain_name;
 pub mod explain;
 pub mod identity;
 pub mod numbers;
+
+mod script;
