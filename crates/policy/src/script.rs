@@ -24,7 +24,11 @@ const CHAIN_LIMIT: usize = 8;
 pub(crate) fn simplify(character: char) -> char {
     static PAIRS: LazyLock<Box<[(char, char)]>> = LazyLock::new(pairs);
     // Everything the table holds lies in or above the first block of Han characters.
-    if character < '\u{2e80}' { character } else { look_up(&PAIRS, character) }
+    if character < '\u{2e80}' {
+        character
+    } else {
+        look_up(&PAIRS, character)
+    }
 }
 
 fn pairs() -> Box<[(char, char)]> {
@@ -34,7 +38,12 @@ fn pairs() -> Box<[(char, char)]> {
     // A few simplified forms are themselves entries; following them here makes one look-up final.
     direct
         .iter()
-        .map(|&(from, to)| (from, (0..CHAIN_LIMIT).fold(to, |at, _| look_up(&direct, at))))
+        .map(|&(from, to)| {
+            (
+                from,
+                (0..CHAIN_LIMIT).fold(to, |at, _| look_up(&direct, at)),
+            )
+        })
         .collect()
 }
 

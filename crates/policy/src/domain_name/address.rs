@@ -38,10 +38,10 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
     match address.segments() {
-        // RFC 6052: the well-known prefix of translators carries an IPv4 address.
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => is_public_v4(v4(high, low)),
-        // RFC 3056: so does 6to4.
-        [0x2002, high, low, ..] => is_public_v4(v4(high, low)),
+        // RFC 6052, the well-known prefix of translators, and RFC 3056, 6to4, carry an IPv4 address.
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
+            is_public_v4(v4(high, low))
+        }
         // RFC 2928: protocol assignments; RFC 3849 and RFC 9637: documentation.
         [0x2001, second, ..] => second >= 0x200 && second != 0xdb8,
         [0x3fff, second, ..] => second >= 0x1000,

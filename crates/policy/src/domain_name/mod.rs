@@ -110,7 +110,10 @@ impl HostName {
     /// each ancestor down to and including the registrable name.
     #[must_use]
     pub fn candidates(&self) -> Candidates<'_> {
-        Candidates { next: Some(&self.ascii), shortest: self.registrable().len() }
+        Candidates {
+            next: Some(&self.ascii),
+            shortest: self.registrable().len(),
+        }
     }
 }
 

@@ -48,7 +48,9 @@ pub fn parse(input: &str, suffixes: &Suffixes) -> Result<Host, HostError> {
         return Ok(Host::Ip(address));
     }
     if let Some((part, rest)) = find_url_part(text) {
-        let host = parse_bare(rest, suffixes).ok().map(|host| host.to_string().into());
+        let host = parse_bare(rest, suffixes)
+            .ok()
+            .map(|host| host.to_string().into());
         return Err(HostError::NotBare { host, part });
     }
     parse_bare(text, suffixes)
@@ -79,7 +81,9 @@ fn with_ascii_marks(text: &str) -> Cow<'_, str> {
 }
 
 fn parse_address(text: &str) -> Option<IpAddr> {
-    let unbracketed = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let unbracketed = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
     let v6 = unbracketed.unwrap_or(text);
     if v6.contains(':') {
         // A zone is a matter of the machine on which it was typed (RFC 4007).
@@ -151,7 +155,9 @@ fn parse_bare(text: &str, suffixes: &Suffixes) -> Result<Host, HostError> {
 
 fn build(ascii: &str, wildcard: bool, suffixes: &Suffixes) -> Result<HostName, HostError> {
     let found = suffixes.find(ascii);
-    let below = ascii.strip_suffix(found.suffix).and_then(|rest| rest.strip_suffix('.'));
+    let below = ascii
+        .strip_suffix(found.suffix)
+        .and_then(|rest| rest.strip_suffix('.'));
     let Some(below) = below else {
         let suffix = found.suffix.into();
         return Err(match (wildcard, found.known) {
@@ -162,14 +168,13 @@ fn build(ascii: &str, wildcard: bool, suffixes: &Suffixes) -> Result<HostName, H
     };
     let registrable_at = below.rfind('.').map_or(0, |dot| dot.saturating_add(1));
     let suffix_at = ascii.len().saturating_sub(found.suffix.len());
-    let offset = |at| u8::try_from(at).map_err(|_| HostError::NameTooLong { length: ascii.len() });
-    let (unicode, _) = Uts46::new().to_unicode(
-        ascii.as_bytes(),
-        AsciiDenyList::STD3,
-        Hyphens::CheckFirstLast,
-    );
+    let offset = |at| {
+        u8::try_from(at).map_err(|_| HostError::NameTooLong {
+            length: ascii.len(),
+        })
+    };
     Ok(HostName {
-        unicode: (unicode != ascii).then(|| unicode.into()),
+        unicode: unicode(ascii),
         registrable_at: offset(registrable_at)?,
         suffix_at: offset(suffix_at)?,
         wildcard,
@@ -177,6 +182,19 @@ fn build(ascii: &str, wildcard: bool, suffixes: &Suffixes) -> Result<HostName, H
         suffix_known: found.known,
         ascii: ascii.into(),
     })
+}
+
+/// The U-label form, if it differs.
+fn unicode(ascii: &str) -> Option<Box<str>> {
+    if !ascii.contains("xn--") {
+        return None;
+    }
+    let (unicode, _) = Uts46::new().to_unicode(
+        ascii.as_bytes(),
+        AsciiDenyList::STD3,
+        Hyphens::CheckFirstLast,
+    );
+    (unicode != ascii).then(|| unicode.into())
 }
 
 /// The name without a leading `*.`, and whether there was one.
@@ -213,7 +231,10 @@ fn refuse_characters(name: &str, before: usize) -> Result<(), HostError> {
     Err(match character {
         '*' => HostError::WildcardPosition { position },
         '_' => HostError::Underscore { position },
-        character => HostError::Forbidden { character, position },
+        character => HostError::Forbidden {
+            character,
+            position,
+        },
     })
 }
 
@@ -253,7 +274,10 @@ fn find_bad_label(name: &str, first: usize) -> HostError {
         .find(|(text, _)| uts46(text).is_none())
         // Every label stands by itself, so it is the rule about directions, which binds all.
         .map_or(HostError::Bidirectional, |(text, label)| {
-            let problem = if text.get(..4).is_some_and(|p| p.eq_ignore_ascii_case("xn--")) {
+            let problem = if text
+                .get(..4)
+                .is_some_and(|p| p.eq_ignore_ascii_case("xn--"))
+            {
                 LabelProblem::Punycode
             } else if text.starts_with('-') || text.ends_with('-') {
                 LabelProblem::EdgeHyphen
@@ -269,7 +293,9 @@ fn ends_in_number(ascii: &str) -> bool {
     let last = ascii.rsplit('.').next().unwrap_or(ascii);
     let digits = |text: &str, digit: fn(&u8) -> bool| text.as_bytes().iter().all(digit);
     digits(last, u8::is_ascii_digit)
-        || last.strip_prefix("0x").is_some_and(|hex| digits(hex, u8::is_ascii_hexdigit))
+        || last
+            .strip_prefix("0x")
+            .is_some_and(|hex| digits(hex, u8::is_ascii_hexdigit))
 }
 
 fn strip_dot(text: &str) -> Option<&str> {
@@ -283,5 +309,8 @@ fn is_dot(c: char) -> bool {
 
 /// Position from 1 of the first character that fits.
 fn position(text: &str, fits: impl Fn(char) -> bool) -> Option<usize> {
-    text.chars().zip(1..).find(|&(c, _)| fits(c)).map(|(_, position)| position)
+    text.chars()
+        .zip(1..)
+        .find(|&(c, _)| fits(c))
+        .map(|(_, position)| position)
 }

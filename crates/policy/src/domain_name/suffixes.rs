@@ -74,7 +74,12 @@ impl Suffixes {
                 match clean_entry(entry) {
                     Ok(suffix) => cleaned.push(suffix),
                     Err(problem) => {
-                        errors.push(SuffixError { list, index, entry: entry.clone(), problem });
+                        errors.push(SuffixError {
+                            list,
+                            index,
+                            entry: entry.clone(),
+                            problem,
+                        });
                     }
                 }
             }
@@ -88,7 +93,11 @@ impl Suffixes {
         government.sort_unstable();
         government.dedup();
         let extra_depth = extra.iter().map(|suffix| labels(suffix)).max().unwrap_or(0);
-        Ok(Self { extra, extra_depth, government: government.into() })
+        Ok(Self {
+            extra,
+            extra_depth,
+            government: government.into(),
+        })
     }
 
     /// The public suffix of a name in lower-case A-labels, and whether a list holds it. Under an
@@ -96,9 +105,10 @@ impl Suffixes {
     pub(super) fn find<'a>(&self, name: &'a str) -> Found<'a> {
         let listed = find_icann(name);
         match self.find_extra(name) {
-            Some(extra) if extra.len() >= listed.suffix.len() => {
-                Found { suffix: extra, known: true }
-            }
+            Some(extra) if extra.len() >= listed.suffix.len() => Found {
+                suffix: extra,
+                known: true,
+            },
             _ => listed,
         }
     }
@@ -131,22 +141,32 @@ fn find_icann(name: &str) -> Found<'_> {
     let mut rest = name;
     loop {
         let Some(found) = psl::List.suffix(rest.as_bytes()) else {
-            return Found { suffix: rest, known: false };
+            return Found {
+                suffix: rest,
+                known: false,
+            };
         };
         let length = found.as_bytes().len();
-        let suffix = rest.get(rest.len().saturating_sub(length)..).unwrap_or(rest);
+        let suffix = rest
+            .get(rest.len().saturating_sub(length)..)
+            .unwrap_or(rest);
         match (found.typ(), parent(suffix)) {
             // A rule of the private section hides the shorter one of the other section. Whatever
             // matches there matches the rest without the leftmost label of the private suffix.
             (Some(Type::Private), Some(shorter)) => rest = shorter,
-            (typ, _) => return Found { suffix, known: typ.is_some() },
+            (typ, _) => {
+                return Found {
+                    suffix,
+                    known: typ.is_some(),
+                };
+            }
         }
     }
 }
 
 fn clean_entry(entry: &str) -> Result<Box<str>, SuffixProblem> {
-    let trimmed = entry
-        .trim_matches(|c: char| c.is_whitespace() || matches!(c, '.' | '。' | '．' | '｡'));
+    let trimmed =
+        entry.trim_matches(|c: char| c.is_whitespace() || matches!(c, '.' | '。' | '．' | '｡'));
     if trimmed.is_empty() {
         return Err(SuffixProblem::Empty);
     }
@@ -154,12 +174,20 @@ fn clean_entry(entry: &str) -> Result<Box<str>, SuffixProblem> {
         return Err(SuffixProblem::Rule);
     }
     // Word processors turn the two hyphens of `xn--` into one dash.
-    let plain = trimmed.to_lowercase().replace("xn\u{2014}", "xn--").replace("xn\u{2013}", "xn--");
+    let plain = trimmed
+        .to_lowercase()
+        .replace("xn\u{2014}", "xn--")
+        .replace("xn\u{2013}", "xn--");
     if plain.contains(|c: char| matches!(c, '\u{2010}'..='\u{2015}' | '\u{2212}')) {
         return Err(SuffixProblem::NotAName);
     }
     Uts46::new()
-        .to_ascii(plain.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify)
+        .to_ascii(
+            plain.as_bytes(),
+            AsciiDenyList::STD3,
+            Hyphens::CheckFirstLast,
+            DnsLength::Verify,
+        )
         .map(|ascii| ascii.into_owned().into_boxed_str())
         .map_err(|_| SuffixProblem::NotAName)
 }
