@@ -96,11 +96,19 @@ pub(super) enum Edit {
 
 impl Fault {
     pub(super) fn plain(kind: Kind, at: usize) -> Self {
-        Self { kind, at, edit: None }
+        Self {
+            kind,
+            at,
+            edit: None,
+        }
     }
 
     pub(super) fn with(kind: Kind, at: usize, edit: Edit) -> Self {
-        Self { kind, at, edit: Some(edit) }
+        Self {
+            kind,
+            at,
+            edit: Some(edit),
+        }
     }
 }
 
@@ -120,7 +128,11 @@ pub(super) fn parse(
             suggestion: None,
         });
     }
-    let rules = Rules { mode, source: Source::Field, current_year };
+    let rules = Rules {
+        mode,
+        source: Source::Field,
+        current_year,
+    };
     let marks = read(&original, 0, Source::Field);
     whole(&marks, want, rules).map_err(|fault| {
         let position = match marks.get(fault.at) {
@@ -147,7 +159,15 @@ fn mend(mut marks: Vec<Mark>, mut fault: Fault, want: Want, rules: Rules) -> Opt
                     marks.remove(at);
                 }
             }
-            Edit::Insert(ch) => marks.insert(at, Mark { ch, at: 0, end: 0, gap: false }),
+            Edit::Insert(ch) => marks.insert(
+                at,
+                Mark {
+                    ch,
+                    at: 0,
+                    end: 0,
+                    gap: false,
+                },
+            ),
             Edit::Replace(ch) => marks.get_mut(at)?.ch = ch,
             Edit::Truncate => marks.truncate(at),
         }
@@ -170,7 +190,11 @@ fn whole(marks: &[Mark], want: Want, rules: Rules) -> Result<Parsed, Fault> {
     let read = read_number(marks, 0, rules)?;
     if let Some(next) = marks.get(read.end) {
         let after_hao = read.suffix_at.is_none()
-            && read.end.checked_sub(1).and_then(|at| marks.get(at)).is_some_and(|m| m.ch == '号');
+            && read
+                .end
+                .checked_sub(1)
+                .and_then(|at| marks.get(at))
+                .is_some_and(|m| m.ch == '号');
         let kind = read.parsed.number.kind();
         if after_hao && next.ch.is_ascii_digit() && kind != NumberKind::PublicSecurity {
             return Err(Fault::with(Kind::BadSuffix, read.end, Edit::Insert('-')));
@@ -195,7 +219,10 @@ fn check_wanted(read: &Read, want: Want) -> Result<(), Fault> {
         NumberKind::PublicSecurity => number.kind() == NumberKind::PublicSecurity,
     };
     if !fits {
-        let kind = Kind::WrongKind { found: number.kind(), wanted };
+        let kind = Kind::WrongKind {
+            found: number.kind(),
+            wanted,
+        };
         return Err(Fault::plain(kind, read.kind_at));
     }
     match read.suffix_at {
@@ -249,7 +276,9 @@ fn after_province(
     let start = cursor.at;
     let right_form = |expected: char, known: Option<Province>| {
         let kind = Kind::ProvinceForm { expected };
-        known.map(|_| ()).ok_or(Fault::with(kind, start, Edit::Replace(expected)))
+        known
+            .map(|_| ())
+            .ok_or(Fault::with(kind, start, Edit::Replace(expected)))
     };
     cursor.at += 1;
     if cursor.starts_with(FILING) {
@@ -272,11 +301,7 @@ fn after_province(
 }
 
 /// The cursor stands at `ICP证` that is not followed by the digits of a licence: a label.
-fn labelled(
-    cursor: &mut Cursor<'_>,
-    label: Option<Province>,
-    rules: Rules,
-) -> Result<Read, Fault> {
+fn labelled(cursor: &mut Cursor<'_>, label: Option<Province>, rules: Rules) -> Result<Read, Fault> {
     let start = cursor.at;
     cursor.at += 3;
     cursor.eat(':');
@@ -312,12 +337,16 @@ fn filing(cursor: &mut Cursor<'_>, province: Province, rules: Rules) -> Result<R
     let kind_at = cursor.at - 1;
     let digits = filing_serial(cursor, rules.current_year)?;
     let missing_hao = hao(cursor, rules)?;
-    let subject =
-        SubjectNumber { text: compose(format_args!("{}ICP备{digits}号", province.icp_prefix())) };
+    let subject = SubjectNumber {
+        text: compose(format_args!("{}ICP备{digits}号", province.icp_prefix())),
+    };
     let suffix = suffix(cursor, rules, missing_hao)?;
     let service = suffix.map(|suffix| suffix.of(subject));
     Ok(Read {
-        parsed: Parsed { number: Number::Filing(FilingNumber { subject, service }), missing_hao },
+        parsed: Parsed {
+            number: Number::Filing(FilingNumber { subject, service }),
+            missing_hao,
+        },
         kind_at,
         suffix_at: suffix.map(|suffix| suffix.at),
         end: cursor.at,
@@ -367,11 +396,17 @@ fn licence(
         None => Number::Licence(LicenceNumber { text }),
         Some(suffix) => {
             let subject = SubjectNumber { text };
-            Number::Filing(FilingNumber { subject, service: Some(suffix.of(subject)) })
+            Number::Filing(FilingNumber {
+                subject,
+                service: Some(suffix.of(subject)),
+            })
         }
     };
     Ok(Read {
-        parsed: Parsed { number, missing_hao },
+        parsed: Parsed {
+            number,
+            missing_hao,
+        },
         kind_at,
         suffix_at: suffix.map(|suffix| suffix.at),
         end: cursor.at,
@@ -437,23 +472,27 @@ fn suffix(
         return Ok(None);
     };
     if rules.source == Source::Field {
-        return field_suffix(cursor).map(Some);
+        return read_suffix(cursor, rules.source).map(Some);
     }
     let gaps = [dash.gap, cursor.mark(1).is_some_and(|mark| mark.gap)];
     // A dash with space on both sides, or on one side where 号 is missing, sets a new text off.
-    let separates = if missing_hao { gaps.contains(&true) } else { gaps == [true, true] };
+    let separates = if missing_hao {
+        gaps.contains(&true)
+    } else {
+        gaps == [true, true]
+    };
     if separates {
         return Ok(None);
     }
     let start = cursor.at;
-    let found = field_suffix(cursor).ok();
+    let found = read_suffix(cursor, rules.source).ok();
     if found.is_none() {
         cursor.at = start;
     }
     Ok(found)
 }
 
-fn field_suffix(cursor: &mut Cursor<'_>) -> Result<Suffix, Fault> {
+fn read_suffix(cursor: &mut Cursor<'_>, source: Source) -> Result<Suffix, Fault> {
     let at = cursor.at;
     cursor.at += 1;
     let start = cursor.at;
@@ -472,26 +511,44 @@ fn field_suffix(cursor: &mut Cursor<'_>) -> Result<Suffix, Fault> {
         index = index * 10 + digit;
         cursor.at += 1;
     }
-    let next = cursor.mark(0);
-    if let Some(mark) = next
-        && let Some(digit) = serial::digit_meant(mark.ch)
-        && !mark.gap
-    {
+    let slipped = source == Source::Field && cursor.peek(0).and_then(serial::digit_meant).is_some();
+    if index == 0 && !slipped {
+        return Err(Fault::plain(Kind::BadSuffix, cursor.at));
+    }
+    let letter = match source {
+        Source::Field => field_letter(cursor)?,
+        Source::Page => page_letter(cursor),
+    };
+    Ok(Suffix { at, index, letter })
+}
+
+/// In a field, any letter behind the index claims to be a service letter.
+fn field_letter(cursor: &mut Cursor<'_>) -> Result<Option<ServiceLetter>, Fault> {
+    let Some(typed) = cursor.peek(0).filter(char::is_ascii_alphabetic) else {
+        return Ok(None);
+    };
+    if let Some(digit) = serial::digit_meant(typed) {
         let kind = Kind::LetterForDigit { digit };
         return Err(Fault::with(kind, cursor.at, Edit::Replace(digit)));
     }
-    if index == 0 {
-        return Err(Fault::plain(Kind::BadSuffix, cursor.at));
+    let letter = ServiceLetter::from_char(typed)
+        .ok_or(Fault::plain(Kind::UnknownServiceLetter, cursor.at))?;
+    cursor.at += 1;
+    Ok(Some(letter))
+}
+
+/// On a page, a letter that begins a word or another number is not the service letter.
+fn page_letter(cursor: &mut Cursor<'_>) -> Option<ServiceLetter> {
+    let mark = cursor.mark(0).filter(|mark| !mark.gap)?;
+    let letter = ServiceLetter::from_char(mark.ch)?;
+    let goes_on = cursor
+        .mark(1)
+        .is_some_and(|next| !next.gap && next.ch.is_ascii_alphanumeric());
+    if goes_on {
+        return None;
     }
-    let mut letter = None;
-    if let Some(mark) = next.filter(|mark| mark.ch.is_ascii_alphabetic() && !mark.gap) {
-        letter = ServiceLetter::from_char(mark.ch);
-        if letter.is_none() {
-            return Err(Fault::plain(Kind::UnknownServiceLetter, cursor.at));
-        }
-        cursor.at += 1;
-    }
-    Ok(Suffix { at, index, letter })
+    cursor.at += 1;
+    Some(letter)
 }
 
 /// The province is there, what follows is no keyword: points at the first character that departs
@@ -501,13 +558,17 @@ fn unknown_keyword(cursor: &Cursor<'_>) -> Fault {
         .iter()
         .map(|keyword| {
             let pairs = keyword.chars().enumerate();
-            pairs.take_while(|&(offset, ch)| cursor.peek(offset) == Some(ch)).count()
+            pairs
+                .take_while(|&(offset, ch)| cursor.peek(offset) == Some(ch))
+                .count()
         })
         .max()
         .unwrap_or(0);
     let at = cursor.at + alike;
     let kind = Kind::UnexpectedCharacter;
-    let digits = (0..12).take_while(|offset| cursor.has_digit_at(alike + offset)).count();
+    let digits = (0..12)
+        .take_while(|offset| cursor.has_digit_at(alike + offset))
+        .count();
     let edit = if alike == 3 && matches!(digits, 8 | 10) {
         Some(Edit::Insert('备'))
     } else if alike == 0 && matches!(cursor.peek(0), Some('1' | 'L')) {
@@ -521,8 +582,11 @@ fn unknown_keyword(cursor: &Cursor<'_>) -> Fault {
 /// The first character begins no number.
 fn unknown_start(cursor: &Cursor<'_>, first: char) -> Fault {
     let keywords = [FILING, LICENCE, PUBLIC_SECURITY];
-    let keyword_at =
-        |offset: usize| keywords.iter().any(|keyword| cursor.starts_with_at(offset, keyword));
+    let keyword_at = |offset: usize| {
+        keywords
+            .iter()
+            .any(|keyword| cursor.starts_with_at(offset, keyword))
+    };
     let at = cursor.at;
     if keyword_at(0) || first.is_ascii_digit() {
         Fault::plain(Kind::MissingProvince, at)
@@ -535,7 +599,11 @@ fn unknown_start(cursor: &Cursor<'_>, first: char) -> Fault {
     } else if keyword_at(2) {
         // 北京ICP备, 天津ICP备, 四川ICP备: the name in place of the character.
         let is_province = cursor.peek(1).and_then(Province::from_any_prefix).is_some();
-        Fault { kind: Kind::UnknownProvince, at, edit: is_province.then_some(Edit::Delete) }
+        Fault {
+            kind: Kind::UnknownProvince,
+            at,
+            edit: is_province.then_some(Edit::Delete),
+        }
     } else {
         Fault::plain(Kind::UnknownPrefix, at)
     }
@@ -576,7 +644,9 @@ impl Cursor<'_> {
     }
 
     fn starts_with_at(&self, offset: usize, text: &str) -> bool {
-        text.chars().enumerate().all(|(index, ch)| self.peek(offset + index) == Some(ch))
+        text.chars()
+            .enumerate()
+            .all(|(index, ch)| self.peek(offset + index) == Some(ch))
     }
 
     fn has_digit_at(&self, offset: usize) -> bool {
@@ -585,6 +655,9 @@ impl Cursor<'_> {
 
     /// Whether a licence class begins here: A1, A2, B1 or B2.
     fn at_class(&self) -> bool {
-        matches!((self.peek(0), self.peek(1)), (Some('A' | 'B'), Some('1' | '2')))
+        matches!(
+            (self.peek(0), self.peek(1)),
+            (Some('A' | 'B'), Some('1' | '2'))
+        )
     }
 }

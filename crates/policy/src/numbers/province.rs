@@ -55,7 +55,13 @@ struct Row {
 }
 
 const fn row(province: Province, code: u8, icp: char, public_security: char, plate: char) -> Row {
-    Row { province, code, icp, public_security, plate }
+    Row {
+        province,
+        code,
+        icp,
+        public_security,
+        plate,
+    }
 }
 
 /// Four provinces have another character in filing numbers than on number plates: Sichuan,
@@ -104,13 +110,17 @@ impl Province {
     /// The province of a GB/T 2260 code: the first two digits of an administrative division.
     #[must_use]
     pub fn from_code(code: u8) -> Option<Province> {
-        ROWS.iter().find(|row| row.code == code).map(|row| row.province)
+        ROWS.iter()
+            .find(|row| row.code == code)
+            .map(|row| row.province)
     }
 
     /// The province of a character as filing numbers use it: 蜀 is Sichuan, 川 is nothing.
     #[must_use]
     pub fn from_icp_prefix(character: char) -> Option<Province> {
-        ROWS.iter().find(|row| row.icp == character).map(|row| row.province)
+        ROWS.iter()
+            .find(|row| row.icp == character)
+            .map(|row| row.province)
     }
 
     /// The province of a character as public security numbers use it: 川 is Sichuan, 蜀 is
@@ -166,7 +176,10 @@ mod tests {
         for (index, row) in ROWS.iter().enumerate() {
             assert_eq!(row.province as usize, index);
             assert_eq!(Province::from_code(row.code), Some(row.province));
-            assert_eq!(Province::from_icp_prefix(row.province.icp_prefix()), Some(row.province));
+            assert_eq!(
+                Province::from_icp_prefix(row.province.icp_prefix()),
+                Some(row.province)
+            );
         }
         assert_eq!(Province::all().count(), 31);
     }
@@ -178,7 +191,10 @@ mod tests {
             .filter(|row| row.icp != row.plate)
             .map(|row| (row.icp, row.plate))
             .collect();
-        assert_eq!(differing, [('蜀', '川'), ('黔', '贵'), ('滇', '云'), ('陇', '甘')]);
+        assert_eq!(
+            differing,
+            [('蜀', '川'), ('黔', '贵'), ('滇', '云'), ('陇', '甘')]
+        );
         for plate in ['川', '贵', '云', '甘', '港', '澳', '台', '萌'] {
             assert_eq!(Province::from_icp_prefix(plate), None);
         }

@@ -13,6 +13,9 @@ pub const MAX_PAGE_CHARS: usize = 1_000_000;
 /// Most numbers reported for one page.
 pub const MAX_FOUND: usize = 1_000;
 
+/// Marks before a licence class that belong to it: 沪ICP证:, and a class or two.
+const LONGEST_LABEL: usize = 12;
+
 /// A number on a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found {
@@ -35,33 +38,42 @@ pub fn scan(text: &str, current_year: i16) -> Vec<Found> {
     let mut found = Vec::new();
     let length = text.chars().count();
     if length <= MAX_PAGE_CHARS {
-        scan_part(text, 0, length, current_year, &mut found);
-    } else {
-        let half = MAX_PAGE_CHARS / 2;
-        scan_part(text, 0, half, current_year, &mut found);
-        // The footer must not be crowded out by what stands above it.
-        found.truncate(MAX_FOUND / 2);
-        scan_part(text, length - half, half, current_year, &mut found);
+        let marks = marks_of(text, 0, length);
+        find_all(&marks, 0, current_year, &mut found);
+        return found;
     }
+    let half = MAX_PAGE_CHARS / 2;
+    let head = marks_of(text, 0, half);
+    find_all(&head, 0, current_year, &mut found);
+    // What touches the cut may be a part of something else.
+    let cut = head.last().map_or(0, |mark| mark.end);
+    found.retain(|found| found.end < cut);
+    // The footer must not be crowded out by what stands above it.
+    found.truncate(MAX_FOUND / 2);
+    let tail = marks_of(text, length - half, half);
+    find_all(&tail, LONGEST_LABEL, current_year, &mut found);
     found
 }
 
-fn scan_part(
-    text: &str,
-    skipped: usize,
-    length: usize,
-    current_year: i16,
-    found: &mut Vec<Found>,
-) {
+fn marks_of(text: &str, skipped: usize, length: usize) -> Vec<Mark> {
     let original: Vec<char> = text.chars().skip(skipped).take(length).collect();
-    let marks = read(&original, skipped, Source::Page);
-    let rules = Rules { mode: Mode::Display, source: Source::Page, current_year };
-    let mut at = 0;
+    read(&original, skipped, Source::Page)
+}
+
+fn find_all(marks: &[Mark], start: usize, current_year: i16, found: &mut Vec<Found>) {
+    let rules = Rules {
+        mode: Mode::Display,
+        source: Source::Page,
+        current_year,
+    };
+    let mut at = start;
+    let mut last_end = None;
     while at < marks.len() && found.len() < MAX_FOUND {
-        match find_at(&marks, at, rules) {
+        match find_at(marks, at, last_end == Some(at), rules) {
             Some((number, end)) => {
                 found.push(number);
                 at = end;
+                last_end = Some(end);
             }
             None => at += 1,
         }
@@ -69,11 +81,18 @@ fn scan_part(
 }
 
 /// The number that begins at a mark, and the mark behind it.
-fn find_at(marks: &[Mark], at: usize, rules: Rules) -> Option<(Found, usize)> {
+fn find_at(
+    marks: &[Mark],
+    at: usize,
+    follows_number: bool,
+    rules: Rules,
+) -> Option<(Found, usize)> {
     let first = marks.get(at)?;
-    // Between two found numbers no space is needed, so only what is not part of one counts.
     let before = at.checked_sub(1).and_then(|before| marks.get(before));
-    let is_glued = !first.gap && before.is_some_and(|before| spoils_what_follows(before.ch));
+    // Between two numbers no space is needed.
+    let is_glued = !follows_number
+        && !first.gap
+        && before.is_some_and(|before| spoils_what_follows(before.ch));
     if is_glued && (first.ch.is_ascii() || first.ch == '合') {
         return None;
     }

@@ -71,7 +71,9 @@ pub(super) fn run(cursor: &mut Cursor<'_>, expected: DigitCount) -> Result<Run, 
     let mut fillers = 0;
     let mut cut: Option<usize> = None;
     for offset in 0..MAX_RUN {
-        let Some(mark) = cursor.mark(offset) else { break };
+        let Some(mark) = cursor.mark(offset) else {
+            break;
+        };
         if mark.gap && offset > 0 && cut.is_none() {
             cut = Some(offset);
         }
@@ -163,9 +165,7 @@ pub(super) fn filing_serial(
 }
 
 /// The serial of a licence in the form 京ICP证030173号.
-pub(super) fn numbered_serial(
-    cursor: &mut Cursor<'_>,
-) -> Result<ArrayString<MAX_RUN>, Fault> {
+pub(super) fn numbered_serial(cursor: &mut Cursor<'_>) -> Result<ArrayString<MAX_RUN>, Fault> {
     let run = run(cursor, DigitCount::NumberedLicence)?;
     check_made_up(&run, 0)?;
     Ok(run.digits)
@@ -195,19 +195,28 @@ pub(super) fn classed_serial(
     let run = run(cursor, DigitCount::ClassedLicence)?;
     check_made_up(&run, 4)?;
     check_year(&run, 4, (FIRST_LICENCE_YEAR, LAST_YEAR), current_year)?;
-    Ok(ClassedSerial { classes, digits: run.digits })
+    Ok(ClassedSerial {
+        classes,
+        digits: run.digits,
+    })
 }
 
 fn classes(cursor: &mut Cursor<'_>) -> Result<ArrayString<11>, Fault> {
     const CLASSES: [(char, char); 4] = [('A', '1'), ('A', '2'), ('B', '1'), ('B', '2')];
     let mut present = [false; 4];
     loop {
-        let class = CLASSES.iter().zip(&mut present).find(|((letter, digit), _)| {
-            cursor.peek(0) == Some(*letter) && cursor.peek(1) == Some(*digit)
-        });
+        let class = CLASSES
+            .iter()
+            .zip(&mut present)
+            .find(|((letter, digit), _)| {
+                cursor.peek(0) == Some(*letter) && cursor.peek(1) == Some(*digit)
+            });
         let Some((_, present)) = class else {
             let letter = cursor.peek(0).is_some_and(|ch| matches!(ch, 'A' | 'B'));
-            return Err(Fault::plain(Kind::UnexpectedCharacter, cursor.at + usize::from(letter)));
+            return Err(Fault::plain(
+                Kind::UnexpectedCharacter,
+                cursor.at + usize::from(letter),
+            ));
         };
         *present = true;
         cursor.at += 2;
@@ -228,9 +237,17 @@ fn classes(cursor: &mut Cursor<'_>) -> Result<ArrayString<11>, Fault> {
 pub(super) fn check_public_security(run: &Run, province: Province) -> Result<(), Fault> {
     let expected = province.code();
     let code: ArrayString<2> = compose(format_args!("{expected:02}"));
-    let alike = run.digits.chars().zip(code.chars()).take_while(|(a, b)| a == b).count();
+    let alike = run
+        .digits
+        .chars()
+        .zip(code.chars())
+        .take_while(|(a, b)| a == b)
+        .count();
     if alike < 2 {
-        return Err(Fault::plain(Kind::PublicSecurityProvince { expected }, run.start + alike));
+        return Err(Fault::plain(
+            Kind::PublicSecurityProvince { expected },
+            run.start + alike,
+        ));
     }
     check_made_up(run, 8)
 }
@@ -251,12 +268,7 @@ fn check_made_up(run: &Run, serial_at: usize) -> Result<(), Fault> {
 
 /// Refuses a year outside `range` or after `current_year`; `width` is the digits it is written
 /// with.
-fn check_year(
-    run: &Run,
-    width: usize,
-    range: (i16, i16),
-    current_year: i16,
-) -> Result<(), Fault> {
+fn check_year(run: &Run, width: usize, range: (i16, i16), current_year: i16) -> Result<(), Fault> {
     let written = run.digits.get(..width).unwrap_or_default();
     let year: i16 = written.parse().unwrap_or_default();
     let year = if width == 2 { 2000 + year } else { year };
@@ -270,14 +282,21 @@ fn check_year(
         .map(|allowed| {
             let allowed: ArrayString<6> = compose(format_args!("{allowed:04}"));
             let allowed = allowed.get(4 - width..).unwrap_or_default();
-            written.chars().zip(allowed.chars()).take_while(|(a, b)| a == b).count()
+            written
+                .chars()
+                .zip(allowed.chars())
+                .take_while(|(a, b)| a == b)
+                .count()
         })
         .max()
         .unwrap_or(0);
     let kind = if (first..=last).contains(&year) {
         Kind::YearInFuture { year }
     } else {
-        Kind::YearOutOfRange { first, last: bound.max(first) }
+        Kind::YearOutOfRange {
+            first,
+            last: bound.max(first),
+        }
     };
     Err(Fault::plain(kind, run.start + alike))
 }

@@ -54,8 +54,15 @@ pub(super) enum Source {
 
 /// Normalises `original`; `offset` is the index of its first character in the whole text.
 pub(super) fn read(original: &[char], offset: usize, source: Source) -> Vec<Mark> {
-    let mut reader = Reader { marks: Vec::with_capacity(original.len()), gap: false, source };
-    let mut next_close = NextClose { original, found: Some(0) };
+    let mut reader = Reader {
+        marks: Vec::with_capacity(original.len()),
+        gap: false,
+        source,
+    };
+    let mut next_close = NextClose {
+        original,
+        found: Some(0),
+    };
     let mut index = 0;
     while let Some(&character) = original.get(index) {
         let rest = original.get(index..).unwrap_or_default();
@@ -93,7 +100,12 @@ impl Reader {
                 continue;
             }
             let gap = self.gap && self.source == Source::Page;
-            self.marks.push(Mark { ch: fold(character), at, end, gap });
+            self.marks.push(Mark {
+                ch: fold(character),
+                at,
+                end,
+                gap,
+            });
             self.gap = false;
         }
     }
@@ -112,7 +124,10 @@ impl NextClose<'_> {
         if known < index || self.original.get(known) != Some(&'>') {
             let from = known.max(index);
             let rest = self.original.get(from..).unwrap_or_default();
-            self.found = rest.iter().position(|&ch| ch == '>').map(|position| from + position);
+            self.found = rest
+                .iter()
+                .position(|&ch| ch == '>')
+                .map(|position| from + position);
         }
         self.found
     }
@@ -147,7 +162,10 @@ fn fold(character: char) -> char {
 
 /// Characters without width that come along when a number is copied from a page.
 fn is_ignorable(character: char) -> bool {
-    matches!(character, '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FEFF}' | '\u{00AD}')
+    matches!(
+        character,
+        '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FEFF}' | '\u{00AD}'
+    )
 }
 
 /// Length of the HTML entity at the beginning, and what it stands for.
@@ -155,7 +173,10 @@ fn entity(rest: &[char]) -> Option<(usize, String)> {
     if rest.first() != Some(&'&') {
         return None;
     }
-    let length = 1 + rest.iter().take(MAX_ENTITY_CHARS).position(|&ch| ch == ';')?;
+    let length = 1 + rest
+        .iter()
+        .take(MAX_ENTITY_CHARS)
+        .position(|&ch| ch == ';')?;
     let written: String = rest.iter().take(length).collect();
     let decoded = html_escape::decode_html_entities(&written);
     (decoded != written).then(|| (length, decoded.into_owned()))
@@ -164,7 +185,9 @@ fn entity(rest: &[char]) -> Option<(usize, String)> {
 /// Whether a tag or a comment may begin here.
 fn opens_tag(rest: &[char]) -> bool {
     rest.first() == Some(&'<')
-        && rest.get(1).is_some_and(|ch| ch.is_ascii_alphabetic() || matches!(ch, '/' | '!'))
+        && rest
+            .get(1)
+            .is_some_and(|ch| ch.is_ascii_alphabetic() || matches!(ch, '/' | '!'))
 }
 
 #[cfg(test)]
@@ -173,15 +196,22 @@ mod tests {
 
     fn field(text: &str) -> String {
         let characters: Vec<char> = text.chars().collect();
-        read(&characters, 0, Source::Field).iter().map(|mark| mark.ch).collect()
+        read(&characters, 0, Source::Field)
+            .iter()
+            .map(|mark| mark.ch)
+            .collect()
     }
 
     #[test]
     fn normalisation_maps_what_people_type() {
-        assert_eq!(field(" 粵icp備１２３４５６７８號－２ａ "), "粤ICP备12345678号-2A");
+        assert_eq!(
+            field(" 粵icp備１２３４５６７８號－２ａ "),
+            "粤ICP备12345678号-2A"
+        );
         assert_eq!(field("京ICP\u{200B}备\u{FEFF}1\u{00AD}2"), "京ICP备12");
-        for dash in "\u{2010}\u{2011}\u{2012}\u{2013}\u{2014}\u{2015}\u{2212}\u{FE63}\u{FF0D}\u{30FC}"
-            .chars()
+        for dash in
+            "\u{2010}\u{2011}\u{2012}\u{2013}\u{2014}\u{2015}\u{2212}\u{FE63}\u{FF0D}\u{30FC}"
+                .chars()
         {
             assert_eq!(field(&format!("号{dash}1")), "号-1");
         }
@@ -196,8 +226,10 @@ mod tests {
     fn marks_remember_where_they_came_from() {
         let characters: Vec<char> = "&nbsp;京 \u{200B}I㍱".chars().collect();
         let marks = read(&characters, 10, Source::Page);
-        let places: Vec<(char, usize, usize, bool)> =
-            marks.iter().map(|mark| (mark.ch, mark.at, mark.end, mark.gap)).collect();
+        let places: Vec<(char, usize, usize, bool)> = marks
+            .iter()
+            .map(|mark| (mark.ch, mark.at, mark.end, mark.gap))
+            .collect();
         assert_eq!(
             places,
             [
@@ -213,8 +245,10 @@ mod tests {
     #[test]
     fn tags_are_gaps_and_a_lone_angle_bracket_is_not() {
         let characters: Vec<char> = "1<b class=x>2</b>3<4".chars().collect();
-        let text: String =
-            read(&characters, 0, Source::Page).iter().map(|mark| mark.ch).collect();
+        let text: String = read(&characters, 0, Source::Page)
+            .iter()
+            .map(|mark| mark.ch)
+            .collect();
         assert_eq!(text, "123<4");
     }
 

@@ -127,7 +127,12 @@ impl ServiceNumber {
             Some(letter) => compose(format_args!("{subject}-{index}{}", letter.as_char())),
             None => compose(format_args!("{subject}-{index}")),
         };
-        Self { text, subject, index, letter }
+        Self {
+            text,
+            subject,
+            index,
+            letter,
+        }
     }
 
     /// Reads a service number strictly.
@@ -180,7 +185,9 @@ impl FilingNumber {
     /// The normalised number.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        self.service.as_ref().map_or(self.subject.as_str(), ServiceNumber::as_str)
+        self.service
+            .as_ref()
+            .map_or(self.subject.as_str(), ServiceNumber::as_str)
     }
 
     /// The number of the subject.
@@ -272,13 +279,13 @@ impl PublicSecurityNumber {
     ///
     /// What is wrong and where, among others digits of another province.
     pub fn parse(text: &str, current_year: i16) -> Result<Self, NumberError> {
-        let parsed =
-            grammar::parse(text, grammar::STRICT, Want::PublicSecurity, current_year)?;
+        let parsed = grammar::parse(text, grammar::STRICT, Want::PublicSecurity, current_year)?;
         match parsed.number {
             Number::PublicSecurity(number) => Ok(number),
-            Number::Filing(_) | Number::Licence(_) => {
-                Err(unreachable_kind(NumberKind::Filing, NumberKind::PublicSecurity))
-            }
+            Number::Filing(_) | Number::Licence(_) => Err(unreachable_kind(
+                NumberKind::Filing,
+                NumberKind::PublicSecurity,
+            )),
         }
     }
 
@@ -297,7 +304,10 @@ impl PublicSecurityNumber {
     /// The province.
     #[must_use]
     pub fn province(&self) -> Option<Province> {
-        self.text.chars().next().and_then(Province::from_public_security_prefix)
+        self.text
+            .chars()
+            .next()
+            .and_then(Province::from_public_security_prefix)
     }
 
     /// Whether digits 7 and 8 are other than `02`, as no known number has them. A reason to look
@@ -394,13 +404,20 @@ fn digits(text: &str) -> &str {
     let text = text.trim_end_matches(|character: char| !character.is_ascii_digit());
     let start = text
         .rfind(|character: char| !character.is_ascii_digit())
-        .map_or(0, |index| text.get(index..).and_then(|rest| rest.chars().next()).map_or(0, |c| index + c.len_utf8()));
+        .map_or(0, |index| {
+            text.get(index..)
+                .and_then(|rest| rest.chars().next())
+                .map_or(0, |c| index + c.len_utf8())
+        });
     text.get(start..).unwrap_or_default()
 }
 
 /// The number in the first `count` digits of the serial.
 fn leading_number(text: &str, count: usize) -> i16 {
-    digits(text).get(..count).and_then(|year| year.parse().ok()).unwrap_or_default()
+    digits(text)
+        .get(..count)
+        .and_then(|year| year.parse().ok())
+        .unwrap_or_default()
 }
 
 /// What a number of the wrong kind would be answered with, if the grammar let one through.
@@ -459,7 +476,12 @@ macro_rules! as_serialised {
     };
 }
 
-as_text!(SubjectNumber, ServiceNumber, LicenceNumber, PublicSecurityNumber);
+as_text!(
+    SubjectNumber,
+    ServiceNumber,
+    LicenceNumber,
+    PublicSecurityNumber
+);
 
 impl fmt::Display for FilingNumber {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -476,7 +498,10 @@ impl FromStr for FilingNumber {
         let subject = number
             .subject()
             .ok_or_else(|| unreachable_kind(number.kind(), NumberKind::Filing))?;
-        Ok(Self { subject, service: number.service() })
+        Ok(Self {
+            subject,
+            service: number.service(),
+        })
     }
 }
 
