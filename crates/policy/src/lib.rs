@@ -4,9 +4,13 @@
 //! panics; everything a decision depends on is a parameter.
 
 pub mod calendar;
+pub mod codes;
 pub mod domain_name;
 pub mod explain;
+pub mod facts;
 pub mod identity;
 pub mod numbers;
+pub mod records;
+pub mod request;
 
 mod script;

@@ -31,7 +31,7 @@ impl RecordDomain {
     #[must_use]
     pub fn new(ascii: &str) -> Self {
         let fold = domain_name::fold(ascii);
-        Self { ascii: ascii.into(), fold: (*fold != *ascii).then(|| fold.into()) }
+        Self { ascii: ascii.into(), fold: (*fold != *ascii).then(|| fold.as_ref().into()) }
     }
 
     /// Normalised A-label form.
@@ -337,7 +337,7 @@ impl Record {
             Self::Block(block) => match &block.target {
                 BlockTarget::Domain(domain) => format!("{}/{}", block.list, domain.ascii()),
                 BlockTarget::Certificate(certificate) => {
-                    format!("{}/certificate/{}", block.list, hex(&certificate.match_key()))
+                    format!("{}/certificate/{}", block.list, hex(&match_key(certificate)))
                 }
             },
             Self::Approval(approval) => {
@@ -410,7 +410,7 @@ impl Record {
     pub fn leads_to(&self) -> Vec<Handle> {
         match self {
             Self::Service(service) => vec![
-                Handle::subject(service.service_number.subject()),
+                Handle::subject(&service.service_number.subject()),
                 Handle::access(&service.service_number),
             ],
             Self::Subject(subject) => {
@@ -469,7 +469,7 @@ impl Handle {
     /// credit code and by the organisation code inside it.
     #[must_use]
     pub fn holder(certificate: &SealedCertificate) -> Vec<Self> {
-        let mut handles = vec![Self::tagged(b'h', &certificate.match_key())];
+        let mut handles = vec![Self::tagged(b'h', &match_key(certificate))];
         if let Some(organisation) = &certificate.organisation {
             handles.push(Self::tagged(b'o', organisation));
         }
@@ -488,6 +488,15 @@ impl Handle {
         bytes.extend_from_slice(value);
         Self(bytes.into_boxed_slice())
     }
+}
+
+/// Kind and keyed hash of a certificate: two records of one certificate have one key.
+fn match_key(certificate: &SealedCertificate) -> [u8; 17] {
+    let mut key = [0; 17];
+    let (kind, digest) = key.split_at_mut(1);
+    kind.fill(certificate.kind as u8);
+    digest.copy_from_slice(&certificate.digest);
+    key
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -136,7 +136,7 @@ impl Request {
         let claimed = profile
             .claimed_filing_number
             .as_deref()
-            .map(|text| Number::parse(text, Mode::Strict, i16::MAX));
+            .map(|text| Number::parse(text, Mode::Strict, i16::MAX).map(|parsed| parsed.number));
         profile.site.sectors.sort_unstable();
         profile.site.sectors.dedup();
         Self { profile, host, claimed, origin, host_header }
@@ -242,7 +242,7 @@ pub const ROLES: [PersonRole; 4] = [
 fn parse_host(text: &mut String, suffixes: &Suffixes) -> Result<Host, HostError> {
     let host = domain_name::parse(text, suffixes);
     match &host {
-        Ok(Host::Name(name)) => *text = name.shown_ascii().into_owned(),
+        Ok(Host::Name(name)) => *text = name.to_string(),
         Ok(Host::Ip(address)) => *text = address.to_string(),
         Err(_) => {
             let trimmed = text.trim();

@@ -1,11 +1,15 @@
 //! All wording for callers, English and Chinese; no other module holds any.
 
+use serde::{Deserialize, Serialize};
+
 pub mod domain_name;
 pub mod identity;
 pub mod numbers;
 
 /// Language of an answer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 pub enum Language {
     /// English, the default.
     #[default]

@@ -5,7 +5,9 @@
 
 /// A province, autonomous region or municipality of mainland China, in the order of its
 /// GB/T 2260 code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 #[expect(missing_docs, reason = "each variant is the province of that name")]
 pub enum Province {
     Beijing,
