@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use prost::Message as _;
 
-const PROTOS: [&str; 2] =
-    ["icpgate/v1/provisioning_service.proto", "icpgate/v1/record_service.proto"];
+const PROTOS: [&str; 2] = [
+    "icpgate/v1/provisioning_service.proto",
+    "icpgate/v1/record_service.proto",
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");

@@ -40,6 +40,8 @@ macro_rules! closed_set {
     };
 }
 
+pub(crate) use closed_set;
+
 closed_set! {
     /// The answer to a question.
     Verdict {

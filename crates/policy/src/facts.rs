@@ -102,7 +102,10 @@ impl Entitlement {
     #[must_use]
     pub fn missing(&self, kind: RecordKind) -> Missing {
         // The array has one place for each kind.
-        self.0.get(kind as usize).copied().unwrap_or(Missing::Unknown(Why::NotComplete))
+        self.0
+            .get(kind as usize)
+            .copied()
+            .unwrap_or(Missing::Unknown(Why::NotComplete))
     }
 
     /// Sets what a missing record of this kind means.
@@ -185,7 +188,9 @@ impl NameFacts {
                 Record::Block(value) => facts.blocks.push(Fact { value, provenance }),
                 Record::Approval(value) => facts.approvals.push(Fact { value, provenance }),
                 Record::PublicSecurityFiling(value) => {
-                    facts.public_security_filings.push(Fact { value, provenance });
+                    facts
+                        .public_security_filings
+                        .push(Fact { value, provenance });
                 }
                 Record::DisplayObservation(value) => {
                     facts.display_observations.push(Fact { value, provenance });
@@ -230,7 +235,12 @@ impl Facts {
     /// Facts about a name alone.
     #[must_use]
     pub fn of_name(name: NameFacts) -> Self {
-        Self { name: Arc::new(name), origin: None, host_header: None, applicant: None }
+        Self {
+            name: Arc::new(name),
+            origin: None,
+            host_header: None,
+            applicant: None,
+        }
     }
 
     /// The sets that are present.

@@ -5,12 +5,15 @@
 
 pub mod calendar;
 pub mod codes;
+pub mod decision;
 pub mod domain_name;
 pub mod explain;
 pub mod facts;
 pub mod identity;
 pub mod numbers;
+pub mod policy;
 pub mod records;
 pub mod request;
+pub mod rules;
 
 mod script;

@@ -31,7 +31,10 @@ impl RecordDomain {
     #[must_use]
     pub fn new(ascii: &str) -> Self {
         let fold = domain_name::fold(ascii);
-        Self { ascii: ascii.into(), fold: (*fold != *ascii).then(|| fold.as_ref().into()) }
+        Self {
+            ascii: ascii.into(),
+            fold: (*fold != *ascii).then(|| fold.as_ref().into()),
+        }
     }
 
     /// Normalised A-label form.
@@ -337,7 +340,11 @@ impl Record {
             Self::Block(block) => match &block.target {
                 BlockTarget::Domain(domain) => format!("{}/{}", block.list, domain.ascii()),
                 BlockTarget::Certificate(certificate) => {
-                    format!("{}/certificate/{}", block.list, hex(&match_key(certificate)))
+                    format!(
+                        "{}/certificate/{}",
+                        block.list,
+                        hex(&match_key(certificate))
+                    )
                 }
             },
             Self::Approval(approval) => {
@@ -352,7 +359,11 @@ impl Record {
     #[must_use]
     pub fn shown_key(&self) -> String {
         match self {
-            Self::Block(Block { list, target: BlockTarget::Certificate(certificate), .. }) => {
+            Self::Block(Block {
+                list,
+                target: BlockTarget::Certificate(certificate),
+                ..
+            }) => {
                 format!("{list}/certificate/{}", certificate.mask)
             }
             Self::Subject(_)
@@ -374,8 +385,11 @@ impl Record {
         match self {
             Self::Subject(subject) => vec![Handle::subject(&subject.subject_number)],
             Self::Service(service) => {
-                let mut handles: Vec<Handle> =
-                    service.domains.iter().map(|domain| Handle::name(domain.fold())).collect();
+                let mut handles: Vec<Handle> = service
+                    .domains
+                    .iter()
+                    .map(|domain| Handle::name(domain.fold()))
+                    .collect();
                 handles.sort_unstable();
                 handles.dedup();
                 handles
@@ -501,9 +515,11 @@ fn match_key(certificate: &SealedCertificate) -> [u8; 17] {
 
 fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }

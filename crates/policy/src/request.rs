@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::codes::{
-    BusinessModel, DomainControl, PersonRole, Product, Purpose, RealName, Sector, ServiceArea,
-    SubjectEntity, SubjectNature,
+    BusinessModel, DomainControl, Product, Purpose, RealName, Sector, ServiceArea, SubjectEntity,
+    SubjectNature,
 };
 use crate::domain_name::{self, Host, HostError, HostName, Suffixes};
 use crate::explain::Language;
@@ -131,15 +131,27 @@ impl Request {
     #[must_use]
     pub fn new(mut profile: Profile, suffixes: &Suffixes) -> Self {
         let host = parse_host(&mut profile.domain, suffixes);
-        let origin = profile.origin_host.as_mut().map(|text| parse_host(text, suffixes));
-        let host_header = profile.host_header.as_mut().map(|text| parse_host(text, suffixes));
+        let origin = profile
+            .origin_host
+            .as_mut()
+            .map(|text| parse_host(text, suffixes));
+        let host_header = profile
+            .host_header
+            .as_mut()
+            .map(|text| parse_host(text, suffixes));
         let claimed = profile
             .claimed_filing_number
             .as_deref()
             .map(|text| Number::parse(text, Mode::Strict, i16::MAX).map(|parsed| parsed.number));
         profile.site.sectors.sort_unstable();
         profile.site.sectors.dedup();
-        Self { profile, host, claimed, origin, host_header }
+        Self {
+            profile,
+            host,
+            claimed,
+            origin,
+            host_header,
+        }
     }
 
     /// The name, where the request is about one.
@@ -172,7 +184,7 @@ impl Request {
     #[must_use]
     pub fn applicant_number(&self) -> Option<SubjectNumber> {
         match &self.profile.applicant {
-            Some(Applicant::Existing(number)) => Some(number.clone()),
+            Some(Applicant::Existing(number)) => Some(*number),
             Some(Applicant::New(_)) => None,
             None => match &self.claimed {
                 Some(Ok(number)) => number.subject(),
@@ -201,10 +213,10 @@ impl Request {
         if self.profile.purpose == Purpose::PreFiling {
             if let Some(number) = self.applicant_number() {
                 wanted.applicant = vec![Handle::subject(&number)];
-            } else if let Some(Applicant::New(applicant)) = &self.profile.applicant {
-                if let Some(certificate) = &applicant.certificate {
-                    wanted.applicant = Handle::holder(certificate);
-                }
+            } else if let Some(Applicant::New(applicant)) = &self.profile.applicant
+                && let Some(certificate) = &applicant.certificate
+            {
+                wanted.applicant = Handle::holder(certificate);
             }
         }
         wanted
@@ -213,7 +225,9 @@ impl Request {
     /// Whether records bear on the answer at all.
     #[must_use]
     pub fn needs_facts(&self) -> bool {
-        self.profile.service_area.includes_mainland() && self.profile.product != Product::DnsOnly
+        self.profile.service_area.includes_mainland()
+            && (self.profile.product != Product::DnsOnly
+                || self.profile.purpose == Purpose::PreFiling)
     }
 
     fn name_of_its_own<'a>(
@@ -231,14 +245,6 @@ impl Request {
     }
 }
 
-/// Roles that a registrant may have in a subject (MIIT notice 264 of 2017).
-pub const ROLES: [PersonRole; 4] = [
-    PersonRole::LegalRepresentative,
-    PersonRole::Principal,
-    PersonRole::SeniorManager,
-    PersonRole::Shareholder,
-];
-
 fn parse_host(text: &mut String, suffixes: &Suffixes) -> Result<Host, HostError> {
     let host = domain_name::parse(text, suffixes);
     match &host {
@@ -255,5 +261,7 @@ fn parse_host(text: &mut String, suffixes: &Suffixes) -> Result<Host, HostError>
 }
 
 fn handles(name: &HostName) -> Vec<Handle> {
-    name.candidates().map(|candidate| Handle::name(&domain_name::fold(candidate))).collect()
+    name.candidates()
+        .map(|candidate| Handle::name(&domain_name::fold(candidate)))
+        .collect()
 }

@@ -1,0 +1,148 @@
+//! The filing: R06 to R09, R13, R14, R41 to R44, R53 to R55 and R60.
+//!
+//! One state of filing has one reason; which service the state is about is found in `case`.
+
+use super::blocks::is_same;
+use super::case::{Case, Coverage, FilingState, Party};
+use super::{RuleId, Sheet};
+use crate::codes::{Product, Reason, RecordKind, ServiceStatus, SubjectStatus};
+use crate::decision::Detail;
+
+pub(super) fn run(case: &Case<'_>, sheet: &mut Sheet<'_>) {
+    if case.pre_filing() {
+        return filed_by_another(case, sheet);
+    }
+    if case.request.profile.product == Product::AppBackend {
+        own_kind(&case.filing, RuleId::R41, Reason::AppNotFiled, sheet);
+        return;
+    }
+    if let Some(mini_program) = &case.mini_program {
+        own_kind(
+            mini_program,
+            RuleId::R44,
+            Reason::MiniProgramNotFiled,
+            sheet,
+        );
+    }
+    website(&case.filing, sheet);
+}
+
+/// The filing of a website.
+fn website(coverage: &Coverage<'_>, sheet: &mut Sheet<'_>) {
+    let evidence = coverage.evidence();
+    let (rule, reason, detail) = match coverage.state {
+        FilingState::NotAsked => return,
+        FilingState::Filed => {
+            sheet.pass(RuleId::R07, &evidence);
+            sheet.pass(RuleId::R06, &evidence);
+            sheet.pass(RuleId::R09, &evidence);
+            if changing(coverage) {
+                sheet.pass(RuleId::R14, &evidence);
+            }
+            return;
+        }
+        FilingState::Unknown(kind, why) => return sheet.unknown(RuleId::R08, kind, why),
+        FilingState::Restricted => (RuleId::R06, Reason::FilingAccessRestricted, Detail::None),
+        FilingState::Suspended => (RuleId::R55, Reason::FilingSuspended, extent(coverage)),
+        FilingState::InProgress => (RuleId::R13, Reason::FilingInProgress, Detail::None),
+        FilingState::Cancelled => (RuleId::R54, Reason::FilingCancelled, extent(coverage)),
+        FilingState::OtherKind => (RuleId::R42, Reason::FilingKindMismatch, Detail::OtherKind),
+        FilingState::VariantOnly => (RuleId::R60, Reason::FilingVariantOnly, Detail::None),
+        FilingState::NotFound => (RuleId::R07, Reason::FilingNotFound, Detail::None),
+    };
+    sheet.fire(rule, reason, detail, &evidence);
+}
+
+/// The filing of an app or a mini program.
+fn own_kind(coverage: &Coverage<'_>, rule: RuleId, missing: Reason, sheet: &mut Sheet<'_>) {
+    let evidence = coverage.evidence();
+    let (rule, reason, detail) = match coverage.state {
+        FilingState::NotAsked => return,
+        FilingState::Filed => return sheet.pass(rule, &evidence),
+        FilingState::Unknown(kind, why) => return sheet.unknown(rule, kind, why),
+        FilingState::Restricted => (RuleId::R06, Reason::FilingAccessRestricted, Detail::None),
+        FilingState::Suspended => (RuleId::R55, Reason::FilingSuspended, extent(coverage)),
+        FilingState::InProgress => (RuleId::R13, Reason::FilingInProgress, Detail::None),
+        FilingState::Cancelled => (RuleId::R43, Reason::FilingCancelled, extent(coverage)),
+        FilingState::OtherKind | FilingState::VariantOnly | FilingState::NotFound => {
+            (rule, missing, Detail::None)
+        }
+    };
+    sheet.fire(rule, reason, detail, &evidence);
+}
+
+/// Before filing: a name that is filed already can only be filed by the same subject.
+fn filed_by_another(case: &Case<'_>, sheet: &mut Sheet<'_>) {
+    let Some(name) = case.name else { return };
+    let coverage = &case.filing;
+    match coverage.state {
+        FilingState::Filed | FilingState::Restricted | FilingState::Suspended => {}
+        FilingState::Unknown(kind, why) => return sheet.unknown(RuleId::R53, kind, why),
+        FilingState::NotAsked
+        | FilingState::InProgress
+        | FilingState::Cancelled
+        | FilingState::OtherKind
+        | FilingState::VariantOnly
+        | FilingState::NotFound => {
+            // An application or a cancelled filing does not show what the registry may lack.
+            match sheet.absent(case.facts.name.entitlement.missing(RecordKind::Service)) {
+                Ok(()) => sheet.pass(RuleId::R53, &coverage.evidence()),
+                Err(why) => sheet.unknown(RuleId::R53, RecordKind::Service, why),
+            }
+            return;
+        }
+    }
+    // Bodies under a government suffix file by themselves below their parents' name.
+    if name.is_government() && coverage.at != Some(name.ascii()) {
+        return sheet.pass(RuleId::R53, &coverage.evidence());
+    }
+    let Some(subject) = coverage.subject else {
+        return;
+    };
+    let filed = &subject.fact.value;
+    let (own, detail) = match case.party {
+        Party::Known(holder) => (
+            holder.number == Some(filed.subject_number)
+                || holder
+                    .certificate
+                    .is_some_and(|own| is_same(own, &filed.certificate)),
+            Detail::OtherSubject,
+        ),
+        Party::Nobody => (false, Detail::NoApplicant),
+        Party::Unknown(kind, why) => return sheet.unknown(RuleId::R53, kind, why),
+    };
+    if own {
+        sheet.pass(RuleId::R53, &coverage.evidence());
+    } else {
+        sheet.fire(
+            RuleId::R53,
+            Reason::FiledByAnotherSubject,
+            detail,
+            &coverage.evidence(),
+        );
+    }
+}
+
+fn changing(coverage: &Coverage<'_>) -> bool {
+    coverage
+        .service
+        .is_some_and(|service| match service.fact.value.status {
+            ServiceStatus::Changing => true,
+            ServiceStatus::Active | ServiceStatus::Suspended | ServiceStatus::Cancelled => false,
+        })
+}
+
+/// Whether the state is the whole subject's.
+fn extent(coverage: &Coverage<'_>) -> Detail {
+    let whole = coverage
+        .subject
+        .is_some_and(|subject| match subject.fact.value.status {
+            SubjectStatus::Suspended | SubjectStatus::Cancelled => true,
+            SubjectStatus::Active => false,
+        });
+    if whole {
+        Detail::WholeSubject
+    } else {
+        Detail::None
+    }
+}
