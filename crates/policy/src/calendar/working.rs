@@ -206,21 +206,21 @@ impl WorkingCalendar {
         list: CalendarList,
         text: &str,
     ) -> Result<(), CalendarProblem> {
-        let (first, last) = text.split_once("..").unwrap_or((text, text));
-        let first = parse_day(first).map_err(CalendarProblem::Day)?;
-        let last = parse_day(last).map_err(CalendarProblem::Day)?;
+        let (begin, end) = text.split_once("..").unwrap_or((text, text));
+        let begin = parse_day(begin).map_err(CalendarProblem::Day)?;
+        let end = parse_day(end).map_err(CalendarProblem::Day)?;
         // INVARIANT: both ends in one year, so that a range has at most 366 days.
-        for end in [first, last] {
-            if end.year() != year {
-                return Err(CalendarProblem::OtherYear(end));
+        for day in [begin, end] {
+            if day.year() != year {
+                return Err(CalendarProblem::OtherYear(day));
             }
         }
-        if last < first {
+        if end < begin {
             return Err(CalendarProblem::RangeBackwards);
         }
-        for day in first
+        for day in begin
             .series(jiff::Span::new().days(1))
-            .take_while(|&day| day <= last)
+            .take_while(|&day| day <= end)
         {
             self.add_day(list, day)?;
         }

@@ -259,7 +259,7 @@ pub(super) fn read_number(marks: &[Mark], start: usize, rules: Rules) -> Result<
     let Some(province) = Province::from_any_prefix(first) else {
         return Err(unknown_start(cursor, first));
     };
-    if cursor.starts_with_at(1, LICENCE) && !cursor.has_digit_at(4) {
+    if cursor.starts_with_at(1, LICENCE) && !cursor.has_digit_at(5) {
         cursor.at += 1;
         return labelled(cursor, Some(province), rules);
     }
@@ -283,10 +283,10 @@ fn after_province(
     cursor.at += 1;
     if cursor.starts_with(FILING) {
         right_form(province.icp_prefix(), Province::from_icp_prefix(first))?;
-        cursor.at += 3;
+        cursor.at += 4;
         filing(cursor, province, rules)
     } else if cursor.starts_with(LICENCE) {
-        cursor.at += 3;
+        cursor.at += 4;
         numbered(cursor, province, rules)
     } else if cursor.starts_with(PUBLIC_SECURITY) {
         let known = Province::from_public_security_prefix(first);
@@ -303,7 +303,7 @@ fn after_province(
 /// The cursor stands at `ICP证` that is not followed by the digits of a licence: a label.
 fn labelled(cursor: &mut Cursor<'_>, label: Option<Province>, rules: Rules) -> Result<Read, Fault> {
     let start = cursor.at;
-    cursor.at += 3;
+    cursor.at += 4;
     cursor.eat(':');
     if cursor.starts_with("合字") {
         return classed(cursor, None, rules);

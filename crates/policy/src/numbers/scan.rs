@@ -16,6 +16,9 @@ pub const MAX_FOUND: usize = 1_000;
 /// Marks before a licence class that belong to it: 沪ICP证:, and a class or two.
 const LONGEST_LABEL: usize = 12;
 
+/// Characters that a service suffix may add to a number.
+const LONGEST_SUFFIX: usize = 8;
+
 /// A number on a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found {
@@ -35,19 +38,24 @@ pub struct Found {
 /// Nothing that merely resembles a number is reported; a missing number is not an error here.
 #[must_use]
 pub fn scan(text: &str, current_year: i16) -> Vec<Found> {
+    scan_ends(text, MAX_PAGE_CHARS, current_year)
+}
+
+/// Reads a text of at most `limit` characters whole, and both ends of a longer one.
+fn scan_ends(text: &str, limit: usize, current_year: i16) -> Vec<Found> {
     let mut found = Vec::new();
     let length = text.chars().count();
-    if length <= MAX_PAGE_CHARS {
+    if length <= limit {
         let marks = marks_of(text, 0, length);
         find_all(&marks, 0, current_year, &mut found);
         return found;
     }
-    let half = MAX_PAGE_CHARS / 2;
+    let half = limit / 2;
     let head = marks_of(text, 0, half);
     find_all(&head, 0, current_year, &mut found);
     // What touches the cut may be a part of something else.
     let cut = head.last().map_or(0, |mark| mark.end);
-    found.retain(|found| found.end < cut);
+    found.retain(|found| found.end + LONGEST_SUFFIX < cut);
     // The footer must not be crowded out by what stands above it.
     found.truncate(MAX_FOUND / 2);
     let tail = marks_of(text, length - half, half);
@@ -111,4 +119,31 @@ fn find_at(
         end: last.end,
     };
     Some((found, read.end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_cut_in_the_middle_is_not_half_read() {
+        let limit = 200;
+        let filler = "字".repeat(limit);
+        for number in ["沪ICP证：沪B2-20100043", "京ICP备2020004644号-123"] {
+            for shift in 0..60 {
+                let near = "字".repeat(limit / 2 - shift);
+                let head = scan_ends(&format!("{near}{number}{filler}"), limit, 2026);
+                let tail = scan_ends(&format!("{filler}{number}{near}"), limit, 2026);
+                let whole = scan(number, 2026);
+                for found in head.iter().chain(&tail) {
+                    assert_eq!(found.number, whole[0].number, "{number} {shift}");
+                }
+                let far_enough = shift > number.chars().count() + LONGEST_LABEL;
+                assert!(
+                    !far_enough || (head.len(), tail.len()) == (1, 1),
+                    "{number} {shift}"
+                );
+            }
+        }
+    }
 }

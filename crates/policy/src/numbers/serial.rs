@@ -132,12 +132,11 @@ fn miscounted(cursor: &Cursor<'_>, start: usize, digits: &str, expected: DigitCo
     }
     // The length that the run was probably meant to have.
     let meant = match expected {
-        DigitCount::ClassedLicence => 8,
         DigitCount::NumberedLicence => 6,
         DigitCount::PublicSecurity => 14,
         DigitCount::Filing if count > 8 && digits.starts_with("202") => 10,
         DigitCount::Filing if count < 6 => 6,
-        DigitCount::Filing => 8,
+        DigitCount::ClassedLicence | DigitCount::Filing => 8,
     };
     wrong_count(count, expected, start + count.min(meant))
 }
