@@ -6,7 +6,7 @@ use thiserror::Error;
 
 /// A text is not a number of the kind asked for.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("not a valid number: {kind:?} at character {position}")]
+#[error("not a valid number: {kind:?} at index {position}")]
 pub struct NumberError {
     /// What is wrong.
     pub kind: NumberErrorKind,

@@ -7,13 +7,17 @@
 //! Sources: MII Order 33 of 2005 and the ministry's published records for filing numbers; the
 //! Measures for Licensing of Telecommunication Business (2017) for licences; Ministry of Public
 //! Security Decree 33, Art. 12, for public security numbers. Start at [`Number::parse`] for a
-//! field and at [`scan`] for a page.
+//! field and at [`scan()`] for a page.
 
+mod cursor;
 mod error;
+mod field;
 mod grammar;
 mod province;
 mod scan;
 mod serial;
+mod serialised;
+mod suffix;
 mod text;
 mod types;
 
@@ -28,6 +32,9 @@ pub use types::{
 
 /// Longest text that is read as one number, in characters.
 pub const MAX_INPUT_CHARS: usize = 255;
+
+/// Last year that the grammar knows: four-digit years begin with 20.
+const LAST_YEAR: i16 = 2099;
 
 /// How leniently a number is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,6 +62,6 @@ impl Number {
     ///
     /// What is wrong, where in `text`, and how the number should probably read.
     pub fn parse(text: &str, mode: Mode, current_year: i16) -> Result<Parsed, NumberError> {
-        grammar::parse(text, mode, grammar::Want::Any, current_year)
+        field::parse(text, mode, field::Want::Any, current_year)
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! **Never here:** fetching or rendering a page, or deciding whose number it is.
 
-use super::grammar::{Rules, read_number, spoils_what_follows};
+use super::cursor::Rules;
+use super::grammar::{read_number, spoils_what_follows};
 use super::text::{Mark, Source, read};
 use super::{Mode, Number};
 
@@ -47,19 +48,24 @@ fn scan_ends(text: &str, limit: usize, current_year: i16) -> Vec<Found> {
     let length = text.chars().count();
     if length <= limit {
         let marks = marks_of(text, 0, length);
-        find_all(&marks, 0, current_year, &mut found);
+        find_all(&marks, current_year, &mut found);
         return found;
     }
     let half = limit / 2;
     let head = marks_of(text, 0, half);
-    find_all(&head, 0, current_year, &mut found);
+    find_all(&head, current_year, &mut found);
     // What touches the cut may be a part of something else.
     let cut = head.last().map_or(0, |mark| mark.end);
     found.retain(|found| found.end + LONGEST_SUFFIX < cut);
     // The footer must not be crowded out by what stands above it.
     found.truncate(MAX_FOUND / 2);
     let tail = marks_of(text, length - half, half);
-    find_all(&tail, LONGEST_LABEL, current_year, &mut found);
+    let mut found_in_tail = Vec::new();
+    find_all(&tail, current_year, &mut found_in_tail);
+    let cut = tail.get(LONGEST_LABEL).map_or(length, |mark| mark.at);
+    found_in_tail.retain(|found| found.position >= cut);
+    found.extend(found_in_tail);
+    found.truncate(MAX_FOUND);
     found
 }
 
@@ -68,13 +74,13 @@ fn marks_of(text: &str, skipped: usize, length: usize) -> Vec<Mark> {
     read(&original, skipped, Source::Page)
 }
 
-fn find_all(marks: &[Mark], start: usize, current_year: i16, found: &mut Vec<Found>) {
+fn find_all(marks: &[Mark], current_year: i16, found: &mut Vec<Found>) {
     let rules = Rules {
         mode: Mode::Display,
         source: Source::Page,
         current_year,
     };
-    let mut at = start;
+    let mut at = 0;
     let mut last_end = None;
     while at < marks.len() && found.len() < MAX_FOUND {
         match find_at(marks, at, last_end == Some(at), rules) {

@@ -2,8 +2,9 @@
 
 use arrayvec::ArrayString;
 
+use super::LAST_YEAR;
+use super::cursor::{Cursor, Edit, Fault};
 use super::error::{DigitCount, NumberErrorKind as Kind};
-use super::grammar::{Cursor, Edit, Fault, LAST_YEAR};
 use super::province::Province;
 use super::types::compose;
 

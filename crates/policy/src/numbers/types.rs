@@ -4,14 +4,12 @@
 //! `川ICP证B2-20070191` and `蜀B2-20070191` are the same licence.
 
 use std::fmt;
-use std::str::FromStr;
 
-use arrayvec::ArrayString;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
+use super::Mode;
 use super::error::{NumberError, NumberErrorKind, NumberKind};
-use super::grammar::{self, LAST_YEAR, Want};
+use super::field::{Want, parse};
 use super::province::Province;
+use arrayvec::ArrayString;
 
 /// Room for the longest subject number: 合字A1.A2.B1.B2-20180017, 26 bytes.
 pub(super) type SubjectText = ArrayString<32>;
@@ -34,7 +32,7 @@ impl SubjectNumber {
     ///
     /// What is wrong and where, among others a service suffix.
     pub fn parse(text: &str, current_year: i16) -> Result<Self, NumberError> {
-        grammar::parse(text, grammar::STRICT, Want::Subject, current_year)?
+        parse(text, Mode::Strict, Want::Subject, current_year)?
             .number
             .subject()
             .ok_or_else(|| unreachable_kind(NumberKind::PublicSecurity, NumberKind::Filing))
@@ -141,7 +139,7 @@ impl ServiceNumber {
     ///
     /// What is wrong and where, among others a missing suffix.
     pub fn parse(text: &str, current_year: i16) -> Result<Self, NumberError> {
-        grammar::parse(text, grammar::STRICT, Want::Service, current_year)?
+        parse(text, Mode::Strict, Want::Service, current_year)?
             .number
             .service()
             .ok_or_else(|| unreachable_kind(NumberKind::PublicSecurity, NumberKind::Filing))
@@ -218,7 +216,7 @@ impl LicenceNumber {
     ///
     /// What is wrong and where, among others a service suffix or a filing number.
     pub fn parse(text: &str, current_year: i16) -> Result<Self, NumberError> {
-        grammar::parse(text, grammar::STRICT, Want::Licence, current_year)?
+        parse(text, Mode::Strict, Want::Licence, current_year)?
             .number
             .licence()
             .ok_or_else(|| unreachable_kind(NumberKind::Filing, NumberKind::Licence))
@@ -279,7 +277,7 @@ impl PublicSecurityNumber {
     ///
     /// What is wrong and where, among others digits of another province.
     pub fn parse(text: &str, current_year: i16) -> Result<Self, NumberError> {
-        let parsed = grammar::parse(text, grammar::STRICT, Want::PublicSecurity, current_year)?;
+        let parsed = parse(text, Mode::Strict, Want::PublicSecurity, current_year)?;
         match parsed.number {
             Number::PublicSecurity(number) => Ok(number),
             Number::Filing(_) | Number::Licence(_) => Err(unreachable_kind(
@@ -421,7 +419,7 @@ fn leading_number(text: &str, count: usize) -> i16 {
 }
 
 /// What a number of the wrong kind would be answered with, if the grammar let one through.
-fn unreachable_kind(found: NumberKind, wanted: NumberKind) -> NumberError {
+pub(super) fn unreachable_kind(found: NumberKind, wanted: NumberKind) -> NumberError {
     NumberError {
         kind: NumberErrorKind::WrongKind { found, wanted },
         position: 0,
@@ -429,96 +427,3 @@ fn unreachable_kind(found: NumberKind, wanted: NumberKind) -> NumberError {
         suggestion: None,
     }
 }
-
-/// Text, order of parsing and serialised form are the normalised string.
-macro_rules! as_text {
-    ($($name:ident),*) => {$(
-        impl fmt::Display for $name {
-            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.pad(self.as_str())
-            }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(formatter, concat!(stringify!($name), "({})"), self.as_str())
-            }
-        }
-
-        /// Reads strictly, without a bound on the year other than the century.
-        impl FromStr for $name {
-            type Err = NumberError;
-
-            fn from_str(text: &str) -> Result<Self, NumberError> {
-                Self::parse(text, LAST_YEAR)
-            }
-        }
-
-        as_serialised!($name);
-    )*};
-}
-
-macro_rules! as_serialised {
-    ($name:ident) => {
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.as_str())
-            }
-        }
-
-        /// Validates; the year may be any of the century, since a reader has no clock.
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
-            }
-        }
-    };
-}
-
-as_text!(
-    SubjectNumber,
-    ServiceNumber,
-    LicenceNumber,
-    PublicSecurityNumber
-);
-
-impl fmt::Display for FilingNumber {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(self.as_str())
-    }
-}
-
-impl FromStr for FilingNumber {
-    type Err = NumberError;
-
-    /// Reads strictly; a licence number is read as the subject number it serves as.
-    fn from_str(text: &str) -> Result<Self, NumberError> {
-        let number = grammar::parse(text, grammar::STRICT, Want::Filing, LAST_YEAR)?.number;
-        let subject = number
-            .subject()
-            .ok_or_else(|| unreachable_kind(number.kind(), NumberKind::Filing))?;
-        Ok(Self {
-            subject,
-            service: number.service(),
-        })
-    }
-}
-
-as_serialised!(FilingNumber);
-
-impl fmt::Display for Number {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(self.as_str())
-    }
-}
-
-impl FromStr for Number {
-    type Err = NumberError;
-
-    fn from_str(text: &str) -> Result<Self, NumberError> {
-        Ok(grammar::parse(text, grammar::STRICT, Want::Any, LAST_YEAR)?.number)
-    }
-}
-
-as_serialised!(Number);
