@@ -1,3 +1,5 @@
 //! icpgate: may this domain be provisioned in mainland China?
 
+pub mod intake;
 pub mod proto;
+pub mod store;

@@ -1,5 +1,7 @@
 //! Generated messages and services of the public API, with their JSON form.
 
+pub mod convert;
+
 /// `icpgate.v1`.
 #[expect(
     clippy::pedantic,

@@ -9,6 +9,7 @@ pub mod decision;
 pub mod domain_name;
 pub mod explain;
 pub mod facts;
+pub mod field;
 pub mod identity;
 pub mod numbers;
 pub mod policy;

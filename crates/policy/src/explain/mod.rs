@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 pub mod domain_name;
+pub mod field;
+pub mod file;
 pub mod identity;
 pub mod numbers;
 
