@@ -6,6 +6,7 @@
 //! here.
 //! Start at [`Store`].
 
+mod encoding;
 mod sqlite;
 
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use icpgate_policy::facts::{Fact, Revision};
 use icpgate_policy::records::{Handle, Record};
 use jiff::Timestamp;
 
-pub use sqlite::SqliteStore;
+pub use sqlite::{SqliteOptions, SqliteStore};
 
 /// A record to write.
 #[derive(Clone, Debug)]
@@ -25,7 +26,7 @@ pub struct NewRecord {
     pub record: Record,
     /// Who reported it.
     pub source: Arc<str>,
-    /// When the source observed it.
+    /// When the source observed it; kept to the microsecond.
     pub observed_at: Timestamp,
 }
 
@@ -158,19 +159,25 @@ pub enum StoreError {
         problem: String,
     },
     /// Migrations are pending and were told not to run.
-    #[error("{pending} migrations are pending; run `icpgate migrate`, or start without `--no-migrate`")]
+    #[error(
+        "{pending} migrations are pending; run `icpgate migrate`, or start without `--no-migrate`"
+    )]
     MigrationsPending {
         /// How many.
         pending: usize,
     },
     /// The store was written by a newer version of this program.
-    #[error("the store has migration {found}, which this version does not know; use the version that wrote it")]
+    #[error(
+        "the store has migration {found}, which this version does not know; use the version that wrote it"
+    )]
     TooNew {
         /// Its newest migration.
         found: i64,
     },
     /// The store's personal data is sealed with another key.
-    #[error("the store is sealed with key `{stored}`, and the configured key is `{configured}`; set `privacy.key_file` to the key that the store was made with")]
+    #[error(
+        "the store is sealed with key `{stored}`, and the configured key is `{configured}`; set `privacy.key_file` to the key that the store was made with"
+    )]
     KeyChanged {
         /// Fingerprint of the store's key.
         stored: String,
@@ -186,21 +193,26 @@ pub trait Store: Send + Sync {
     /// lead to ([`Record::leads_to`]), followed to the end. One snapshot, one round trip.
     async fn find(&self, sets: &[Vec<Handle>]) -> Result<Found, StoreError>;
 
-    /// Writes records, all or none, as one revision. Of two with one key the later holds. A
-    /// record that changes nothing is counted and not written; a write that changes nothing
-    /// takes no revision.
+    /// Writes records, all or none, as one revision. They are taken one after the other: of two
+    /// with one key the later holds, and the earlier stands in the history. A record that changes
+    /// nothing is counted and not written; a write that changes nothing takes no revision.
     async fn put(&self, records: Vec<NewRecord>, at: Timestamp) -> Result<Written, StoreError>;
 
     /// Newest committed revision; 0 in an empty store.
     async fn head(&self) -> Result<Revision, StoreError>;
 
     /// Changes after a place in the log, oldest first, at most `limit`. `after` is the place
-    /// (revision, place within it) of the last change already seen.
+    /// (revision, place within it) of the last change already seen; with no place within it, all
+    /// of that revision was seen.
     async fn changes(
         &self,
         after: (Revision, Option<u32>),
         limit: u32,
     ) -> Result<Vec<ChangeEntry>, StoreError>;
+
+    /// Every version of a record, oldest first, the one that holds last; empty if there never
+    /// was one. `key` is [`Record::key`].
+    async fn history(&self, kind: RecordKind, key: &str) -> Result<Vec<Fact<Record>>, StoreError>;
 
     /// Records decisions, all or none. A decision whose identifier is known is left as it is;
     /// an order that is known for it likewise.

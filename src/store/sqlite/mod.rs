@@ -1,0 +1,175 @@
+//! The embedded engine: one SQLite file, nothing else to run.
+//!
+//! **Invariant:** a write that was acknowledged survives a crash of the process, of the machine
+//! and of its power supply. All writes, of every process on the file, stand in one queue, so
+//! revisions are handed out in commit order.
+//! **Absent on purpose:** in-memory stores; a pool would give each connection its own.
+//! Start at [`SqliteStore::open`]; the statements are in `read`, `write` and `decisions`.
+
+mod decisions;
+mod errors;
+mod open;
+mod read;
+mod write;
+
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use icpgate_policy::codes::RecordKind;
+use icpgate_policy::facts::{Fact, Revision};
+use icpgate_policy::records::{Handle, Record};
+use jiff::Timestamp;
+use sqlx::SqlitePool;
+
+use super::{
+    ChangeEntry, Found, NewDecision, NewRecord, RecordedDecision, Store, StoreError, Written,
+};
+
+/// How to open a store.
+#[derive(Clone, Debug)]
+pub struct SqliteOptions {
+    /// Runs pending migrations, and makes the file where there is none. Else a store that needs
+    /// it is refused.
+    pub migrate: bool,
+    /// Fingerprint of the key under which personal data is hashed. The first one opens the store
+    /// for good.
+    pub key_id: String,
+}
+
+/// A store in an SQLite file.
+///
+/// Several may be open on one file, in one process or in many: an import by hand may run beside
+/// a server.
+#[derive(Debug)]
+pub struct SqliteStore {
+    /// The file, for error messages.
+    path: PathBuf,
+    /// The only connection that writes; SQLite has one writer at a time anyway, and waiting for
+    /// a connection is fairer than polling for a lock.
+    writer: SqlitePool,
+    readers: SqlitePool,
+    /// For [`Store::ping`] and [`Store::counts`], so that a flood of questions does not make the
+    /// store look dead.
+    service: SqlitePool,
+}
+
+impl SqliteStore {
+    /// Opens the store in a file.
+    ///
+    /// A file that is made is readable by its owner only, and so are folders made for it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] where the file is no store of this program or cannot be written,
+    /// [`StoreError::MigrationsPending`] where migrations are pending and were told not to run,
+    /// [`StoreError::TooNew`] where a newer version wrote it, [`StoreError::KeyChanged`] where it
+    /// was made with another key, [`StoreError::Unavailable`] where it is locked for long.
+    pub async fn open(path: &Path, options: SqliteOptions) -> Result<Self, StoreError> {
+        open::open(path, &options).await
+    }
+
+    /// Context for errors of SQLite.
+    fn error(&self, action: &'static str) -> impl Fn(sqlx::Error) -> StoreError + '_ {
+        move |source| errors::store_error(&self.path, action, source)
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn find(&self, sets: &[Vec<Handle>]) -> Result<Found, StoreError> {
+        self.find_sets(sets).await
+    }
+
+    async fn put(&self, records: Vec<NewRecord>, at: Timestamp) -> Result<Written, StoreError> {
+        self.put_records(records, at).await
+    }
+
+    async fn head(&self) -> Result<Revision, StoreError> {
+        self.read_head().await
+    }
+
+    async fn changes(
+        &self,
+        after: (Revision, Option<u32>),
+        limit: u32,
+    ) -> Result<Vec<ChangeEntry>, StoreError> {
+        self.read_changes(after, limit).await
+    }
+
+    async fn history(&self, kind: RecordKind, key: &str) -> Result<Vec<Fact<Record>>, StoreError> {
+        self.read_history(kind, key).await
+    }
+
+    async fn record_decisions(&self, decisions: Vec<NewDecision>) -> Result<(), StoreError> {
+        self.write_decisions(decisions).await
+    }
+
+    async fn decision(&self, decision_id: &str) -> Result<Option<RecordedDecision>, StoreError> {
+        self.read_decision(decision_id).await
+    }
+
+    async fn counts(&self) -> Result<Vec<(RecordKind, u64)>, StoreError> {
+        self.read_counts().await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.ping_file().await
+    }
+
+    async fn close(&self) {
+        self.readers.close().await;
+        self.service.close().await;
+        // Last, so that it folds the write-ahead log into the file.
+        self.writer.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Row as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn no_statement_scans_a_table_that_grows() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = SqliteOptions {
+            migrate: true,
+            key_id: String::new(),
+        };
+        let store = SqliteStore::open(&folder.path().join("icpgate.db"), options)
+            .await
+            .unwrap();
+        let statements = read::STATEMENTS
+            .into_iter()
+            .chain(write::STATEMENTS)
+            .chain(decisions::STATEMENTS);
+        for statement in statements {
+            let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+            let plan = sqlx::query(explain).fetch_all(&store.writer).await.unwrap();
+            for step in plan {
+                let step: String = step.get("detail");
+                let scans = [
+                    "revision",
+                    "record",
+                    "record_version",
+                    "entry",
+                    "found",
+                    "here",
+                    "later",
+                    "version",
+                    "handle",
+                    "content",
+                    "facts",
+                    "policy",
+                    "decision",
+                    "decision_order",
+                ]
+                .iter()
+                .any(|table| {
+                    step == format!("SCAN {table}") || step.starts_with(&format!("SCAN {table} "))
+                });
+                assert!(!scans, "{step} in {statement}");
+            }
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! What is read: records by their handles, their history and the change log.
+
+use futures::TryStreamExt as _;
+use icpgate_policy::codes::RecordKind;
+use icpgate_policy::facts::{Fact, Provenance, Revision};
+use icpgate_policy::records::{Handle, Record};
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
+
+use super::SqliteStore;
+use crate::store::{ChangeEntry, Found, StoreError, encoding};
+
+/// One statement, therefore one snapshot and one trip to the thread of the connection. It takes
+/// a JSON array of arrays of handles. Three kinds of rows: 0 is the head, 1 a kind's sync, 2 a
+/// record. CROSS JOIN fixes the order of the loops: always from handles to versions.
+const FIND: &str = "
+WITH RECURSIVE reached (place, version) AS (
+    SELECT asked.key, handle.version
+    FROM json_each(?1) AS asked
+    CROSS JOIN json_each(asked.value) AS wanted
+    CROSS JOIN handle ON handle.value = unhex(wanted.value)
+    UNION
+    SELECT reached.place, handle.version
+    FROM reached
+    CROSS JOIN record_version AS here ON here.id = reached.version
+    CROSS JOIN json_each(here.leads) AS wanted
+    CROSS JOIN handle ON handle.value = unhex(wanted.value)
+)
+SELECT 0 AS part, 0 AS place, 0 AS kind, '' AS key, '' AS source, 0 AS observed_at,
+    coalesce(max(revision), 0) AS revision, 0 AS committed_at, NULL AS payload
+FROM revision
+UNION ALL
+SELECT 1, 0, kind, '', '', synced_at, 0, 0, NULL
+FROM sync
+UNION ALL
+SELECT 2, reached.place, found.kind, found.key, found.source, found.observed_at, found.revision,
+    revision.committed_at, found.payload
+FROM reached
+CROSS JOIN record_version AS found ON found.id = reached.version
+CROSS JOIN revision ON revision.revision = found.revision
+ORDER BY part, place, kind, key";
+
+const HEAD: &str = "SELECT coalesce(max(revision), 0) FROM revision";
+
+/// Starts at the place after the one seen, or at the next revision, whichever comes first.
+/// Identifiers in a revision have no gap, so the place is a difference.
+const CHANGES: &str = "
+SELECT entry.revision, entry.id - revision.first_version AS place, entry.kind,
+    coalesce(entry.shown_key, entry.key) AS shown_key, entry.source, revision.committed_at
+FROM record_version AS entry
+CROSS JOIN revision ON revision.revision = entry.revision
+WHERE entry.id >= min(
+    coalesce((SELECT first_version FROM revision WHERE revision = ?1) + ?2 + 1, ?3),
+    coalesce((SELECT first_version FROM revision WHERE revision > ?1 ORDER BY revision LIMIT 1), ?3)
+)
+ORDER BY entry.id
+LIMIT ?4";
+
+const HISTORY: &str = "
+WITH RECURSIVE past (version) AS (
+    SELECT version FROM record WHERE kind = ?1 AND key = ?2
+    UNION ALL
+    SELECT later.previous
+    FROM past
+    CROSS JOIN record_version AS later ON later.id = past.version
+    WHERE later.previous IS NOT NULL
+)
+SELECT found.kind, found.key, found.source, found.observed_at, found.revision,
+    revision.committed_at, found.payload
+FROM past
+CROSS JOIN record_version AS found ON found.id = past.version
+CROSS JOIN revision ON revision.revision = found.revision
+ORDER BY found.id";
+
+const COUNTS: &str = "SELECT kind, records FROM sync ORDER BY kind";
+
+/// For the test of their plans.
+#[cfg(test)]
+pub(super) const STATEMENTS: [&str; 5] = [FIND, HEAD, CHANGES, HISTORY, COUNTS];
+
+impl SqliteStore {
+    pub(super) async fn find_sets(&self, sets: &[Vec<Handle>]) -> Result<Found, StoreError> {
+        let error = self.error("find records");
+        let mut found = Found {
+            sets: vec![Vec::new(); sets.len()],
+            revision: Revision(0),
+            synced_at: Vec::new(),
+        };
+        let mut rows = sqlx::query(FIND).bind(asked(sets)).fetch(&self.readers);
+        while let Some(row) = rows.try_next().await.map_err(&error)? {
+            let part: i64 = row.try_get("part").map_err(&error)?;
+            match part {
+                0 => found.revision = revision(row.try_get("revision").map_err(&error)?),
+                1 => {
+                    let kind = encoding::kind("sync", row.try_get("kind").map_err(&error)?)?;
+                    let at = row.try_get("observed_at").map_err(&error)?;
+                    found
+                        .synced_at
+                        .push((kind, encoding::instant("sync", kind.as_str(), at)?));
+                }
+                _ => {
+                    let place: i64 = row.try_get("place").map_err(&error)?;
+                    let set = usize::try_from(place).ok();
+                    if let Some(set) = set.and_then(|place| found.sets.get_mut(place)) {
+                        set.push(fact(&row, &error)?);
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    pub(super) async fn read_head(&self) -> Result<Revision, StoreError> {
+        let head = sqlx::query_scalar(HEAD).fetch_one(&self.readers).await;
+        head.map(revision)
+            .map_err(self.error("read the newest revision"))
+    }
+
+    pub(super) async fn read_changes(
+        &self,
+        (after, place): (Revision, Option<u32>),
+        limit: u32,
+    ) -> Result<Vec<ChangeEntry>, StoreError> {
+        let error = self.error("read changes");
+        let rows = sqlx::query(CHANGES)
+            .bind(i64::try_from(after.0).unwrap_or(i64::MAX))
+            .bind(place)
+            .bind(i64::MAX)
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(&error)?;
+        rows.iter().map(|row| change(row, &error)).collect()
+    }
+
+    pub(super) async fn read_history(
+        &self,
+        kind: RecordKind,
+        key: &str,
+    ) -> Result<Vec<Fact<Record>>, StoreError> {
+        let error = self.error("read the history of a record");
+        let rows = sqlx::query(HISTORY)
+            .bind(encoding::kind_number(kind))
+            .bind(key)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(&error)?;
+        rows.iter().map(|row| fact(row, &error)).collect()
+    }
+
+    pub(super) async fn read_counts(&self) -> Result<Vec<(RecordKind, u64)>, StoreError> {
+        let counts: Vec<(i64, i64)> = sqlx::query_as(COUNTS)
+            .fetch_all(&self.service)
+            .await
+            .map_err(self.error("count records"))?;
+        counts
+            .into_iter()
+            .map(|(kind, records)| Ok((encoding::kind("sync", kind)?, records.cast_unsigned())))
+            .collect()
+    }
+
+    pub(super) async fn ping_file(&self) -> Result<(), StoreError> {
+        let head: Result<i64, _> = sqlx::query_scalar(HEAD).fetch_one(&self.service).await;
+        head.map(drop).map_err(self.error("reach the store"))
+    }
+}
+
+/// Number of a revision in the rows, which is never negative.
+pub(super) const fn revision(number: i64) -> Revision {
+    Revision(number.cast_unsigned())
+}
+
+fn asked(sets: &[Vec<Handle>]) -> String {
+    let sets: Vec<String> = sets.iter().map(|set| encoding::handles_json(set)).collect();
+    format!("[{}]", sets.join(","))
+}
+
+fn fact(
+    row: &SqliteRow,
+    error: &impl Fn(sqlx::Error) -> StoreError,
+) -> Result<Fact<Record>, StoreError> {
+    const TABLE: &str = "record_version";
+    let key: &str = row.try_get("key").map_err(error)?;
+    let source: &str = row.try_get("source").map_err(error)?;
+    let observed_at = row.try_get("observed_at").map_err(error)?;
+    let committed_at = row.try_get("committed_at").map_err(error)?;
+    Ok(Fact {
+        value: encoding::record(TABLE, key, row.try_get("payload").map_err(error)?)?,
+        provenance: Provenance {
+            source: source.into(),
+            observed_at: encoding::instant(TABLE, key, observed_at)?,
+            revision: revision(row.try_get("revision").map_err(error)?),
+            committed_at: encoding::instant("revision", key, committed_at)?,
+        },
+    })
+}
+
+fn change(
+    row: &SqliteRow,
+    error: &impl Fn(sqlx::Error) -> StoreError,
+) -> Result<ChangeEntry, StoreError> {
+    let shown_key: String = row.try_get("shown_key").map_err(error)?;
+    let committed_at = row.try_get("committed_at").map_err(error)?;
+    Ok(ChangeEntry {
+        revision: revision(row.try_get("revision").map_err(error)?),
+        place: row.try_get("place").map_err(error)?,
+        kind: encoding::kind("record_version", row.try_get("kind").map_err(error)?)?,
+        source: row.try_get("source").map_err(error)?,
+        committed_at: encoding::instant("revision", &shown_key, committed_at)?,
+        shown_key,
+    })
+}

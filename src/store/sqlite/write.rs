@@ -1,0 +1,411 @@
+//! Writing records: one transaction, one revision.
+//!
+//! **Invariant:** records are taken one after the other, as if each came alone; only the number
+//! of the revision is shared. A key that comes twice leaves both versions in its history.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use icpgate_policy::records::Handle;
+use jiff::Timestamp;
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteConnection};
+use sqlx::{Row as _, Sqlite};
+
+use super::SqliteStore;
+use super::read::revision;
+use crate::store::encoding::{self, Row};
+use crate::store::{NewRecord, StoreError, Written};
+
+/// Repeats the places of one row.
+macro_rules! rows {
+    (1, $row:literal) => {
+        $row
+    };
+    (8, $row:literal) => {
+        concat!(
+            $row, ",", $row, ",", $row, ",", $row, ",", $row, ",", $row, ",", $row, ",", $row
+        )
+    };
+    (64, $row:literal) => {
+        concat!(
+            rows!(8, $row),
+            ",",
+            rows!(8, $row),
+            ",",
+            rows!(8, $row),
+            ",",
+            rows!(8, $row),
+            ",",
+            rows!(8, $row),
+            ",",
+            rows!(8, $row),
+            ",",
+            rows!(8, $row),
+            ",",
+            rows!(8, $row)
+        )
+    };
+}
+
+/// One statement for 64 rows, for 8 and for one: a trip to the thread of the connection costs as
+/// much as several rows.
+macro_rules! for_rows {
+    ($before:literal, $row:literal, $after:literal) => {
+        [
+            (64, concat!($before, rows!(64, $row), $after)),
+            (8, concat!($before, rows!(8, $row), $after)),
+            (1, concat!($before, rows!(1, $row), $after)),
+        ]
+    };
+}
+
+type ForRows = [(usize, &'static str); 3];
+
+type Bound<'q> = Query<'q, Sqlite, SqliteArguments>;
+
+const PUT_HEAD: &str = "
+SELECT coalesce(max(revision), 0), (SELECT coalesce(max(id), 0) FROM record_version)
+FROM revision";
+
+/// Takes a kind and a JSON array of keys.
+const PUT_LOOK_UP: &str = "
+SELECT record.key, version.id, version.source, version.payload
+FROM json_each(?2) AS wanted
+CROSS JOIN record ON record.kind = ?1 AND record.key = wanted.value
+CROSS JOIN record_version AS version ON version.id = record.version";
+
+const PUT_REVISION: &str = "
+INSERT INTO revision (revision, committed_at, first_version) VALUES (?1, ?2, ?3)";
+
+const PUT_VERSIONS: ForRows = for_rows!(
+    "INSERT INTO record_version (id, revision, kind, key, shown_key, source, observed_at,
+        previous, leads, payload)
+    VALUES ",
+    "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    ""
+);
+
+const PUT_RECORDS: ForRows = for_rows!(
+    "INSERT INTO record (kind, key, version) VALUES ",
+    "(?, ?, ?)",
+    " ON CONFLICT (kind, key) DO UPDATE SET version = excluded.version"
+);
+
+const PUT_DROP_HANDLES: ForRows = for_rows!(
+    "DELETE FROM handle WHERE (value, version) IN (VALUES ",
+    "(?, ?)",
+    ")"
+);
+
+const PUT_HANDLES: ForRows = for_rows!("INSERT INTO handle (value, version) VALUES ", "(?, ?)", "");
+
+/// The instant never goes back: the clocks of two writers may differ.
+const PUT_SYNC: &str = "
+INSERT INTO sync (kind, synced_at, records) VALUES (?1, ?2, ?3)
+ON CONFLICT (kind) DO UPDATE SET
+    synced_at = max(synced_at, excluded.synced_at),
+    records = records + excluded.records";
+
+/// For the test of their plans.
+#[cfg(test)]
+pub(super) const STATEMENTS: [&str; 9] = [
+    PUT_HEAD,
+    PUT_LOOK_UP,
+    PUT_REVISION,
+    PUT_SYNC,
+    PUT_VERSIONS[0].1,
+    PUT_RECORDS[0].1,
+    PUT_HANDLES[0].1,
+    PUT_DROP_HANDLES[0].1,
+    PUT_DROP_HANDLES[2].1,
+];
+
+/// The version that holds for a key before the write.
+struct Stored {
+    kind: i64,
+    key: String,
+    version: i64,
+    source: String,
+    payload: Vec<u8>,
+}
+
+/// The version that holds for a key while the records are taken one after the other.
+struct Current<'a> {
+    version: i64,
+    source: &'a str,
+    payload: &'a [u8],
+    /// Whether it held before the write.
+    stored: bool,
+}
+
+/// A version to be written.
+struct Version<'a> {
+    id: i64,
+    previous: Option<i64>,
+    row: &'a Row,
+}
+
+/// What a write comes to.
+#[derive(Default)]
+struct Plan<'a> {
+    versions: Vec<Version<'a>>,
+    /// Key, number and payload of versions that held before and do not any more.
+    replaced: Vec<(&'a str, i64, &'a [u8])>,
+    /// Key and number of the versions that hold afterwards, in the order of the keys.
+    records: Vec<(i64, &'a str, i64)>,
+    /// Handles of the versions that hold afterwards, in order.
+    handles: Vec<(&'a Handle, i64)>,
+    unchanged: u64,
+    /// Number of records that are new, for each kind that was written to.
+    added: BTreeMap<i64, i64>,
+}
+
+impl SqliteStore {
+    pub(super) async fn put_records(
+        &self,
+        records: Vec<NewRecord>,
+        at: Timestamp,
+    ) -> Result<Written, StoreError> {
+        let error = self.error("put records");
+        let at = at.as_microsecond();
+        let rows = encoding::rows(records).await?;
+        let mut transaction = self
+            .writer
+            .begin_with("BEGIN IMMEDIATE")
+            .await
+            .map_err(&error)?;
+        let (head, last): (i64, i64) = sqlx::query_as(PUT_HEAD)
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(&error)?;
+        let stored = look_up(&mut transaction, &rows).await.map_err(&error)?;
+        let plan = plan(&rows, &stored, last + 1);
+        let new_head = if plan.versions.is_empty() {
+            head
+        } else {
+            head + 1
+        };
+        if !plan.versions.is_empty() {
+            let dropped = dropped_handles(&plan)?;
+            write(&mut transaction, &plan, new_head, at)
+                .await
+                .map_err(&error)?;
+            let gone = for_rows(
+                &mut transaction,
+                PUT_DROP_HANDLES,
+                &dropped,
+                |query, row| query.bind(row.0.as_bytes()).bind(row.1),
+            );
+            expect_rows("handle", gone.await.map_err(&error)?, dropped.len())?;
+        }
+        for (kind, added) in &plan.added {
+            let query = sqlx::query(PUT_SYNC).bind(kind).bind(at).bind(added);
+            query.execute(&mut *transaction).await.map_err(&error)?;
+        }
+        transaction.commit().await.map_err(&error)?;
+        Ok(Written {
+            revision: revision(new_head),
+            accepted: plan.versions.len() as u64,
+            unchanged: plan.unchanged,
+        })
+    }
+}
+
+/// Reads the versions that hold for the keys of a write, one statement a kind.
+async fn look_up(
+    connection: &mut SqliteConnection,
+    rows: &[Row],
+) -> Result<Vec<Stored>, sqlx::Error> {
+    let mut keys: BTreeMap<i64, HashSet<&str>> = BTreeMap::new();
+    for row in rows {
+        keys.entry(row.kind).or_default().insert(&row.key);
+    }
+    let mut stored = Vec::new();
+    for (kind, keys) in keys {
+        let keys =
+            serde_json::to_string(&keys).map_err(|error| sqlx::Error::Encode(error.into()))?;
+        let found = sqlx::query(PUT_LOOK_UP)
+            .bind(kind)
+            .bind(keys)
+            .fetch_all(&mut *connection)
+            .await?;
+        for row in found {
+            stored.push(Stored {
+                kind,
+                key: row.try_get(0)?,
+                version: row.try_get(1)?,
+                source: row.try_get(2)?,
+                payload: row.try_get(3)?,
+            });
+        }
+    }
+    Ok(stored)
+}
+
+/// Takes the records one after the other. Numbers of versions start at `next`.
+fn plan<'a>(rows: &'a [Row], stored: &'a [Stored], mut next: i64) -> Plan<'a> {
+    let mut plan = Plan::default();
+    let mut current: HashMap<(i64, &str), Current<'_>> = stored
+        .iter()
+        .map(
+            |Stored {
+                 kind,
+                 key,
+                 version,
+                 source,
+                 payload,
+             }| {
+                (
+                    (*kind, key.as_str()),
+                    Current {
+                        version: *version,
+                        source,
+                        payload,
+                        stored: true,
+                    },
+                )
+            },
+        )
+        .collect();
+    for row in rows {
+        let added = plan.added.entry(row.kind).or_default();
+        let place = (row.kind, row.key.as_str());
+        let here = current.get(&place);
+        if here.is_some_and(|here| here.source == &*row.source && here.payload == row.payload) {
+            plan.unchanged += 1;
+            continue;
+        }
+        if here.is_none() {
+            *added += 1;
+        }
+        if let Some(here) = here.filter(|here| here.stored) {
+            plan.replaced.push((&row.key, here.version, here.payload));
+        }
+        plan.versions.push(Version {
+            id: next,
+            previous: here.map(|here| here.version),
+            row,
+        });
+        let Row {
+            source, payload, ..
+        } = row;
+        current.insert(
+            place,
+            Current {
+                version: next,
+                source,
+                payload,
+                stored: false,
+            },
+        );
+        next += 1;
+    }
+    for Version { id, row, .. } in &plan.versions {
+        let place = (row.kind, row.key.as_str());
+        if current.get(&place).is_some_and(|here| here.version == *id) {
+            plan.records.push((row.kind, &row.key, *id));
+            plan.handles
+                .extend(row.handles.iter().map(|handle| (handle, *id)));
+        }
+    }
+    // Neighbours in the trees are written together.
+    plan.records.sort_unstable();
+    plan.handles.sort_unstable();
+    plan
+}
+
+/// Handles of the versions that are replaced.
+fn dropped_handles(plan: &Plan<'_>) -> Result<Vec<(Handle, i64)>, StoreError> {
+    let mut handles = Vec::new();
+    for (key, version, payload) in &plan.replaced {
+        let record = encoding::record("record_version", key, payload)?;
+        handles.extend(
+            record
+                .handles()
+                .into_iter()
+                .map(|handle| (handle, *version)),
+        );
+    }
+    handles.sort_unstable();
+    handles.dedup();
+    Ok(handles)
+}
+
+async fn write(
+    connection: &mut SqliteConnection,
+    plan: &Plan<'_>,
+    revision: i64,
+    at: i64,
+) -> Result<(), sqlx::Error> {
+    let first = plan.versions.first().map(|version| version.id);
+    let query = sqlx::query(PUT_REVISION)
+        .bind(revision)
+        .bind(at)
+        .bind(first);
+    query.execute(&mut *connection).await?;
+    for_rows(
+        connection,
+        PUT_VERSIONS,
+        &plan.versions,
+        |query, Version { id, previous, row }| {
+            query
+                .bind(id)
+                .bind(revision)
+                .bind(row.kind)
+                .bind(&row.key)
+                .bind(&row.shown_key)
+                .bind(&*row.source)
+                .bind(row.observed_at)
+                .bind(previous)
+                .bind(&row.leads)
+                .bind(&row.payload)
+        },
+    )
+    .await?;
+    for_rows(
+        connection,
+        PUT_RECORDS,
+        &plan.records,
+        |query, (kind, key, version)| query.bind(kind).bind(*key).bind(version),
+    )
+    .await?;
+    for_rows(
+        connection,
+        PUT_HANDLES,
+        &plan.handles,
+        |query, (handle, version)| query.bind(handle.as_bytes()).bind(version),
+    )
+    .await?;
+    Ok(())
+}
+
+/// Runs a statement over rows, as many at once as it takes; returns the rows affected.
+async fn for_rows<T>(
+    connection: &mut SqliteConnection,
+    statement: ForRows,
+    rows: &[T],
+    bind: impl for<'q> Fn(Bound<'q>, &T) -> Bound<'q>,
+) -> Result<u64, sqlx::Error> {
+    let mut affected = 0;
+    let mut rest = rows;
+    for (size, sql) in statement {
+        while let Some((now, later)) = rest.split_at_checked(size) {
+            let query = now.iter().fold(sqlx::query(sql), &bind);
+            affected += query.execute(&mut *connection).await?.rows_affected();
+            rest = later;
+        }
+    }
+    Ok(affected)
+}
+
+fn expect_rows(table: &'static str, affected: u64, expected: usize) -> Result<(), StoreError> {
+    if affected == expected as u64 {
+        Ok(())
+    } else {
+        Err(StoreError::Inconsistent {
+            table,
+            key: String::new(),
+            problem: format!("{expected} rows were to be removed, and {affected} were there"),
+        })
+    }
+}

@@ -1,0 +1,10 @@
+//! The store: one suite for every engine, and what is peculiar to each.
+
+#[cfg(test)]
+mod bulk;
+#[cfg(test)]
+mod contract;
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod sqlite;
