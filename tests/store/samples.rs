@@ -40,7 +40,9 @@ pub(crate) fn service_number(number: u32) -> ServiceNumber {
 }
 
 pub(crate) fn licence_number(number: u32) -> LicenceNumber {
-    LicenceNumber::parse(&format!("京B2-{}", 20_090_001 + number), YEAR).unwrap()
+    // A year and a serial of four digits, from 1 in each year.
+    let (year, serial) = (2009 + number / 9_999, 1 + number % 9_999);
+    LicenceNumber::parse(&format!("京B2-{year}{serial:04}"), YEAR).unwrap()
 }
 
 /// A credit code; its organisation code is that of [`organisation_code`].

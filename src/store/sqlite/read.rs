@@ -4,6 +4,7 @@ use futures::TryStreamExt as _;
 use icpgate_policy::codes::RecordKind;
 use icpgate_policy::facts::{Fact, Provenance, Revision};
 use icpgate_policy::records::{Handle, Record};
+use jiff::Timestamp;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
@@ -11,8 +12,10 @@ use super::SqliteStore;
 use crate::store::{ChangeEntry, Found, StoreError, encoding};
 
 /// One statement, therefore one snapshot and one trip to the thread of the connection. It takes
-/// a JSON array of arrays of handles. Three kinds of rows: 0 is the head, 1 a kind's sync, 2 a
-/// record. CROSS JOIN fixes the order of the loops: always from handles to versions.
+/// a JSON array of arrays of handles. The row of place -1 is about the store: its key is a JSON
+/// array of kinds with their syncs, its revision the head. One row, because every row wakes the
+/// reader; without an order, because sorting here would hold the rows back. CROSS JOIN fixes the
+/// order of the loops: always from handles to versions.
 const FIND: &str = "
 WITH RECURSIVE reached (place, version) AS (
     SELECT asked.key, handle.version
@@ -22,23 +25,20 @@ WITH RECURSIVE reached (place, version) AS (
     UNION
     SELECT reached.place, handle.version
     FROM reached
-    CROSS JOIN record_version AS here ON here.id = reached.version
+    CROSS JOIN record_version AS here ON here.id = reached.version AND here.leads IS NOT NULL
     CROSS JOIN json_each(here.leads) AS wanted
     CROSS JOIN handle ON handle.value = unhex(wanted.value)
 )
-SELECT 0 AS part, 0 AS place, 0 AS kind, '' AS key, '' AS source, 0 AS observed_at,
-    coalesce(max(revision), 0) AS revision, 0 AS committed_at, NULL AS payload
+SELECT -1 AS place, (SELECT json_group_array(json_array(kind, synced_at)) FROM sync) AS key,
+    '' AS source, 0 AS observed_at, coalesce(max(revision), 0) AS revision, 0 AS committed_at,
+    NULL AS payload
 FROM revision
 UNION ALL
-SELECT 1, 0, kind, '', '', synced_at, 0, 0, NULL
-FROM sync
-UNION ALL
-SELECT 2, reached.place, found.kind, found.key, found.source, found.observed_at, found.revision,
+SELECT reached.place, found.key, found.source, found.observed_at, found.revision,
     revision.committed_at, found.payload
 FROM reached
 CROSS JOIN record_version AS found ON found.id = reached.version
-CROSS JOIN revision ON revision.revision = found.revision
-ORDER BY part, place, kind, key";
+CROSS JOIN revision ON revision.revision = found.revision";
 
 const HEAD: &str = "SELECT coalesce(max(revision), 0) FROM revision";
 
@@ -81,33 +81,32 @@ pub(super) const STATEMENTS: [&str; 5] = [FIND, HEAD, CHANGES, HISTORY, COUNTS];
 impl SqliteStore {
     pub(super) async fn find_sets(&self, sets: &[Vec<Handle>]) -> Result<Found, StoreError> {
         let error = self.error("find records");
-        let mut found = Found {
-            sets: vec![Vec::new(); sets.len()],
-            revision: Revision(0),
-            synced_at: Vec::new(),
-        };
+        let mut revision_found = Revision(0);
+        let mut synced_at = Vec::new();
+        let mut sets_found: Vec<Vec<(String, Fact<Record>)>> = vec![Vec::new(); sets.len()];
         let mut rows = sqlx::query(FIND).bind(asked(sets)).fetch(&self.readers);
         while let Some(row) = rows.try_next().await.map_err(&error)? {
-            let part: i64 = row.try_get("part").map_err(&error)?;
-            match part {
-                0 => found.revision = revision(row.try_get("revision").map_err(&error)?),
-                1 => {
-                    let kind = encoding::kind("sync", row.try_get("kind").map_err(&error)?)?;
-                    let at = row.try_get("observed_at").map_err(&error)?;
-                    found
-                        .synced_at
-                        .push((kind, encoding::instant("sync", kind.as_str(), at)?));
+            let place: i64 = row.try_get("place").map_err(&error)?;
+            if let Ok(place) = usize::try_from(place) {
+                if let Some(set) = sets_found.get_mut(place) {
+                    set.push((row.try_get("key").map_err(&error)?, fact(&row, &error)?));
                 }
-                _ => {
-                    let place: i64 = row.try_get("place").map_err(&error)?;
-                    let set = usize::try_from(place).ok();
-                    if let Some(set) = set.and_then(|place| found.sets.get_mut(place)) {
-                        set.push(fact(&row, &error)?);
-                    }
-                }
+            } else {
+                revision_found = revision(row.try_get("revision").map_err(&error)?);
+                synced_at = syncs(row.try_get("key").map_err(&error)?)?;
             }
         }
-        Ok(found)
+        let in_order = |mut set: Vec<(String, Fact<Record>)>| {
+            set.sort_unstable_by(|(a_key, a), (b_key, b)| {
+                (a.value.kind(), a_key).cmp(&(b.value.kind(), b_key))
+            });
+            set.into_iter().map(|(_, fact)| fact).collect()
+        };
+        Ok(Found {
+            sets: sets_found.into_iter().map(in_order).collect(),
+            revision: revision_found,
+            synced_at,
+        })
     }
 
     pub(super) async fn read_head(&self) -> Result<Revision, StoreError> {
@@ -173,6 +172,23 @@ pub(super) const fn revision(number: i64) -> Revision {
 fn asked(sets: &[Vec<Handle>]) -> String {
     let sets: Vec<String> = sets.iter().map(|set| encoding::handles_json(set)).collect();
     format!("[{}]", sets.join(","))
+}
+
+/// Reads the syncs of [`FIND`], in the order of the kinds.
+fn syncs(json: &str) -> Result<Vec<(RecordKind, Timestamp)>, StoreError> {
+    let rows: Vec<(i64, i64)> =
+        serde_json::from_str(json).map_err(|error| StoreError::Inconsistent {
+            table: "sync",
+            key: String::new(),
+            problem: error.to_string(),
+        })?;
+    let mut syncs = Vec::with_capacity(rows.len());
+    for (number, at) in rows {
+        let kind = encoding::kind("sync", number)?;
+        syncs.push((kind, encoding::instant("sync", kind.as_str(), at)?));
+    }
+    syncs.sort_unstable();
+    Ok(syncs)
 }
 
 fn fact(

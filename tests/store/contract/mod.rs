@@ -1,0 +1,71 @@
+//! What every engine of the store does. Each case takes an engine with an empty store and may
+//! open it several times, as processes beside each other would.
+
+mod log;
+mod records;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use icpgate::store::Store;
+use icpgate_policy::facts::Fact;
+use icpgate_policy::records::Record;
+
+pub(crate) use log::*;
+pub(crate) use records::*;
+
+/// An engine with one store.
+#[async_trait]
+pub(crate) trait Engine: Send + Sync {
+    /// Opens the store once more.
+    async fn open(&self) -> Arc<dyn Store>;
+}
+
+/// Runs every case on an engine; takes an async function that makes one with an empty store.
+macro_rules! contract_suite {
+    ($fresh:path) => {
+        contract_suite!(
+            $fresh:
+            an_empty_store_answers,
+            a_record_is_found_with_its_provenance,
+            a_put_takes_one_revision,
+            what_is_known_is_counted_and_not_written,
+            a_put_replaces,
+            an_older_observation_replaces_too,
+            handles_follow_the_record,
+            a_key_may_come_twice_in_a_put,
+            find_follows_to_the_end,
+            sets_are_answered_in_their_order,
+            twins_meet,
+            many_sets_of_many_names_are_answered,
+            changes_are_read_in_pages,
+            changes_take_any_cursor,
+            certificates_are_shown_masked,
+            decisions_are_recorded_once,
+            decisions_share_their_contents,
+            counts_are_those_of_the_records,
+            an_abandoned_put_is_whole_or_not_there,
+            revisions_are_seen_in_commit_order,
+            everything_is_kept_when_the_store_is_closed,
+        );
+    };
+    ($fresh:path: $($case:ident,)+) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                $crate::contract::$case(&$fresh().await).await;
+            }
+        )+
+    };
+}
+
+pub(crate) use contract_suite;
+
+fn values(facts: &[Fact<Record>]) -> Vec<Record> {
+    facts.iter().map(|fact| fact.value.clone()).collect()
+}
+
+fn in_order(mut records: Vec<Record>) -> Vec<Record> {
+    records.sort_by_key(|record| (record.kind(), record.key()));
+    records
+}
