@@ -1,0 +1,208 @@
+//! The table of keys. A key added here is read, checked, printed and documented.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::setting::{
+    ByteSize, CertificateCheck, KindSet, LogFormat, LogLevel, MaxAge, PolicyName, ProviderId,
+    ServerUrl, Setting,
+};
+
+/// One key of the configuration.
+#[derive(Debug)]
+pub struct Key {
+    /// Section, such as `grpc`.
+    pub section: &'static str,
+    /// Name with its section, such as `grpc.listen`.
+    pub name: &'static str,
+    /// Value where none is given, as text; empty: not set.
+    pub default: &'static str,
+    /// What it is for, in Markdown; one or more sentences in lines.
+    pub description: &'static [&'static str],
+    /// What a value looks like.
+    pub expected: &'static str,
+    /// Whether the file may give it as a list.
+    pub list: bool,
+    /// Whether the file gives it without quotes.
+    pub bare: bool,
+    /// Whether a value may hold a password.
+    pub secret: bool,
+    /// Whether a text is a value of this key.
+    pub(super) accepts: fn(&str) -> bool,
+    /// A value as it is shown: in its shortest form.
+    pub(super) canonical: fn(&str) -> Option<String>,
+}
+
+impl Key {
+    /// The environment variable, such as `ICPGATE_GRPC__LISTEN`.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("ICPGATE_{}", self.name.replace('.', "__").to_ascii_uppercase())
+    }
+}
+
+/// Declares the sections as types, the configuration of them all, the table of keys, and how a
+/// configuration is made from texts.
+macro_rules! settings {
+    ($(
+        $(#[doc = $section_doc:literal])+
+        $section:ident : $section_type:ident {
+            $(
+                $(#[doc = $doc:literal])+
+                $field:ident : $type:ty = $default:literal,
+            )+
+        }
+    )+) => {
+        $(
+            $(#[doc = $section_doc])+
+            #[derive(Clone, Debug, PartialEq, Eq)]
+            pub struct $section_type {
+                $($(#[doc = $doc])+ pub $field: $type,)+
+            }
+        )+
+
+        /// The whole configuration.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct Config {
+            $($(#[doc = $section_doc])+ pub $section: $section_type,)+
+        }
+
+        /// Every key, in the order of the reference.
+        pub const KEYS: &[Key] = &[$($(
+            Key {
+                section: stringify!($section),
+                name: concat!(stringify!($section), ".", stringify!($field)),
+                default: $default,
+                description: &[$($doc),+],
+                expected: <$type as Setting>::EXPECTED,
+                list: <$type as Setting>::LIST,
+                bare: <$type as Setting>::BARE,
+                secret: <$type as Setting>::SECRET,
+                accepts: |text| <$type as Setting>::read(text).is_some(),
+                canonical: |text| <$type as Setting>::read(text).map(|value| value.show()),
+            },
+        )+)+];
+
+        /// Sections with what they are about, in the order of the reference.
+        pub(super) const SECTIONS: &[(&str, &[&str])] =
+            &[$((stringify!($section), &[$($section_doc),+]),)+];
+
+        impl Config {
+            /// Makes a configuration from the text of each key. `None` if some text is not a value
+            /// of its key.
+            pub(super) fn from_texts<'t>(text: impl Fn(&str) -> &'t str) -> Option<Self> {
+                Some(Self {
+                    $($section: $section_type {
+                        $($field: <$type as Setting>::read(text(
+                            concat!(stringify!($section), ".", stringify!($field))
+                        ))?,)+
+                    },)+
+                })
+            }
+        }
+    };
+}
+
+settings! {
+    /// The gRPC listener: ordering services and the CDN control plane ask here.
+    grpc: Grpc {
+        /// Address and port. There is no authentication yet, so keep it on loopback or behind a
+        /// proxy that authenticates. Port 0 takes any free port.
+        listen: SocketAddr = "127.0.0.1:50051",
+    }
+
+    /// The HTTP listener: metrics and health for operators.
+    http: Http {
+        /// Address and port. Port 0 takes any free port.
+        listen: SocketAddr = "127.0.0.1:8080",
+    }
+
+    /// Where records and decisions are kept: in a file, or in a database server.
+    store: StoreSource {
+        /// SQLite file; made with its folder where it is missing. Relative to the working
+        /// directory. Not together with `store.url`.
+        path: PathBuf = "./icpgate-data/icpgate.sqlite",
+        /// PostgreSQL server. This version keeps its store in SQLite only and refuses a value.
+        url: Option<ServerUrl> = "",
+    }
+
+    /// The policy that decides.
+    policy: PolicySource {
+        /// A policy that is shipped with the program. Not together with `policy.file`.
+        name: PolicyName = "mainland-strict",
+        /// A policy document of your own; `icpgate policy lint FILE` checks one. Relative to the
+        /// working directory.
+        file: Option<PathBuf> = "",
+    }
+
+    /// The access provider that runs this program.
+    provider: Provider {
+        /// Identifier of this provider in `access` and `application` records.
+        id: ProviderId = "self",
+    }
+
+    /// What the imported records are good for.
+    records: Records {
+        /// Kinds of record of which the registry is complete: of these, no record means that
+        /// there is none. Of the others, no record means that nobody knows.
+        complete_for: KindSet = "all",
+        /// How old the last sync of a complete registry may be. Beyond it, no record means that
+        /// nobody knows.
+        max_sync_age: MaxAge = "unlimited",
+        /// What becomes of a record whose certificate has a wrong alphabet, length or check
+        /// digit: `refuse` it, or `accept` it and mark the certificate, for registries with typing
+        /// errors.
+        certificate_check: CertificateCheck = "refuse",
+    }
+
+    /// Protection of personal data.
+    privacy: Privacy {
+        /// Key under which names of persons and numbers of certificates are sealed: 32 bytes or
+        /// more, raw or in hexadecimal digits, readable by its owner only. Made where it is
+        /// missing. A store can be read with the key that it was made with, and no other: keep a
+        /// copy of it.
+        key_file: PathBuf = "./icpgate-data/privacy.key",
+    }
+
+    /// Log lines, on standard error.
+    log: Log {
+        /// Form of the lines.
+        format: LogFormat = "text",
+        /// Which lines are written.
+        level: LogLevel = "info",
+    }
+
+    /// Imports of files.
+    import: Import {
+        /// Most bytes that a file may have after it is decompressed.
+        max_decompressed_bytes: ByteSize = "64GiB",
+        /// Most bytes that one line may have.
+        max_line_bytes: ByteSize = "1MiB",
+    }
+
+    /// Bounds on what callers may use up.
+    limits: Limits {
+        /// Most calls that are worked on at once; more are told to come back.
+        max_concurrent_calls: u32 = "1024",
+        /// Most bytes that one request may have. A batch of 1000 questions needs about 1 MiB.
+        max_request_bytes: ByteSize = "8MiB",
+        /// Longest time that a call may take; a shorter deadline of the caller wins.
+        call_timeout: Duration = "30s",
+        /// How long running calls may go on once the program is told to stop.
+        drain_timeout: Duration = "30s",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_is_a_value_in_its_shortest_form() {
+        for key in KEYS {
+            assert_eq!((key.canonical)(key.default).as_deref(), Some(key.default), "{}", key.name);
+            assert!((key.accepts)(key.default), "{}", key.name);
+        }
+    }
+}

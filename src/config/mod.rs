@@ -1,0 +1,27 @@
+//! Configuration: one table of keys, from which everything else follows.
+//!
+//! **Invariant:** the environment is read here and nowhere else; a [`Config`] is complete and
+//! valid; a report names every problem at once, each with its key, its source and its remedy.
+//! **Absent on purpose:** reloading while running; a change takes effect at the next start.
+//! Start at [`load`]; the keys stand in the private module `keys`.
+
+mod docs;
+mod file;
+mod keys;
+mod load;
+mod privacy_key;
+mod problem;
+mod setting;
+
+pub use docs::{DEFAULT_FILE_PATH, REFERENCE_PATH, default_file, reference};
+pub use keys::{
+    Config, Grpc, Http, Import, KEYS, Key, Limits, Log, PolicySource, Privacy, Provider, Records,
+    StoreSource,
+};
+pub use load::{Effective, FILE_NAME, Flag, Inputs, Loaded, load};
+pub use privacy_key::{PrivacyKey, PrivacyKeyError, privacy_key, privacy_key_permissions};
+pub use problem::{Origin, Problem, ProblemKind, Problems};
+pub use setting::{
+    ByteSize, CertificateCheck, KindSet, LogFormat, LogLevel, MaxAge, PolicyName, ProviderId,
+    ServerUrl, Setting,
+};

@@ -1,0 +1,240 @@
+//! The key under which personal data is sealed: read, or made once.
+//!
+//! **Invariant:** however many processes start at once, they end with one key, and the file never
+//! exists with less than the whole key in it or with rights for others.
+
+use std::fmt;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use rand::TryRngCore as _;
+use zeroize::Zeroizing;
+
+/// Shortest key, in bytes: the output of the digest that it keys.
+const SHORTEST: usize = 32;
+
+/// Longest file that is read as a key, in bytes.
+const LONGEST_FILE: u64 = 4096;
+
+/// A key; shows nothing of itself.
+#[derive(Clone)]
+pub struct PrivacyKey(Zeroizing<Vec<u8>>);
+
+impl PrivacyKey {
+    /// The key's bytes, 32 or more.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PrivacyKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PrivacyKey(hidden)")
+    }
+}
+
+/// There is no usable key.
+#[derive(Debug, thiserror::Error)]
+pub enum PrivacyKeyError {
+    /// The file cannot be read or made.
+    #[error("{action} `{}` (`privacy.key_file`)", path.display())]
+    Io {
+        /// What was being done, in the present tense.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The system gives no random bytes.
+    #[error("draw random bytes for a key: {reason}")]
+    NoRandomness {
+        /// What the system says.
+        reason: String,
+    },
+    /// Others than the owner have rights to the file.
+    #[error(
+        "the key `{}` (`privacy.key_file`) is open to others than its owner (mode {mode:03o}); \
+         run `chmod 600 {}`",
+        path.display(),
+        path.display()
+    )]
+    OpenToOthers {
+        /// The file.
+        path: PathBuf,
+        /// Its rights.
+        mode: u32,
+    },
+    /// The file holds too little.
+    #[error(
+        "the key `{}` (`privacy.key_file`) has {found} bytes, and {SHORTEST} or more are needed; \
+         restore the key that the store was made with, or, for a new store, remove the file and a \
+         key will be made",
+        path.display()
+    )]
+    TooShort {
+        /// The file.
+        path: PathBuf,
+        /// Length of the key, in bytes.
+        found: usize,
+    },
+    /// The file holds more than any key.
+    #[error(
+        "the key `{}` (`privacy.key_file`) has more than {LONGEST_FILE} bytes; name the right file",
+        path.display()
+    )]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// Reads the key, and makes it first where the file is missing.
+///
+/// # Errors
+///
+/// The file cannot be read or made, is open to others, or holds no key.
+pub fn privacy_key(path: &Path) -> Result<PrivacyKey, PrivacyKeyError> {
+    match File::open(path) {
+        Ok(file) => read(path, file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            make(path)?;
+            // Another process may have been faster: what stands there is the key.
+            read(path, File::open(path).map_err(io_error("open the key", path))?)
+        }
+        Err(error) => Err(io_error("open the key", path)(error)),
+    }
+}
+
+/// Whether the rights to a key that is there are right.
+///
+/// # Errors
+///
+/// The file cannot be looked at, or is open to others. A missing file is an [`io::ErrorKind`] of
+/// `NotFound`.
+pub fn privacy_key_permissions(path: &Path) -> Result<(), PrivacyKeyError> {
+    let metadata = std::fs::metadata(path).map_err(io_error("look at the key", path))?;
+    closed_to_others(path, &metadata)
+}
+
+fn read(path: &Path, file: File) -> Result<PrivacyKey, PrivacyKeyError> {
+    let metadata = file.metadata().map_err(io_error("look at the key", path))?;
+    closed_to_others(path, &metadata)?;
+    let mut bytes = Zeroizing::new(Vec::new());
+    file.take(LONGEST_FILE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(io_error("read the key", path))?;
+    if bytes.len() as u64 > LONGEST_FILE {
+        return Err(PrivacyKeyError::TooLong { path: path.to_owned() });
+    }
+    let key = from_hex(&bytes).unwrap_or(bytes);
+    if key.len() < SHORTEST {
+        return Err(PrivacyKeyError::TooShort { path: path.to_owned(), found: key.len() });
+    }
+    Ok(PrivacyKey(key))
+}
+
+/// The bytes that hexadecimal digits stand for; `None` if the text is anything else. White space
+/// around the digits is skipped, since editors end files with a line break.
+fn from_hex(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let digits = text.trim_ascii();
+    if digits.is_empty() || digits.len() % 2 != 0 {
+        return None;
+    }
+    let mut bytes = Zeroizing::new(Vec::with_capacity(digits.len() / 2));
+    for pair in digits.chunks_exact(2) {
+        let [high, low] = pair else { return None };
+        let high = char::from(*high).to_digit(16)?;
+        let low = char::from(*low).to_digit(16)?;
+        bytes.push(u8::try_from(high * 16 + low).ok()?);
+    }
+    Some(bytes)
+}
+
+/// Makes a key where there is none: written whole under another name, then linked to its own,
+/// which fails if the name is taken.
+fn make(path: &Path) -> Result<(), PrivacyKeyError> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        Some(_) | None => Path::new("."),
+    };
+    make_folder(folder).map_err(io_error("make the folder", folder))?;
+    let mut random = Zeroizing::new([0_u8; SHORTEST + 8]);
+    rand::rngs::OsRng
+        .try_fill_bytes(random.as_mut_slice())
+        .map_err(|error| PrivacyKeyError::NoRandomness { reason: error.to_string() })?;
+    let (key, suffix) = random.split_at(SHORTEST);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let draft = folder.join(format!(".{name}.{}", to_hex(suffix).as_str()));
+    let written = write_draft(&draft, key);
+    let linked = written.and_then(|()| match std::fs::hard_link(&draft, path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    });
+    // The draft goes in any case; a leftover would be one more copy of a secret.
+    let removed = std::fs::remove_file(&draft);
+    linked.and(removed).map_err(io_error("make the key", path))?;
+    sync_folder(folder);
+    Ok(())
+}
+
+fn write_draft(draft: &Path, key: &[u8]) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(draft)?;
+    let mut line = to_hex(key);
+    line.push('\n');
+    file.write_all(line.as_bytes())?;
+    file.sync_all()
+}
+
+fn to_hex(bytes: &[u8]) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(bytes.len() * 2 + 1));
+    for byte in bytes {
+        for half in [byte >> 4, byte & 15] {
+            text.extend(char::from_digit(u32::from(half), 16));
+        }
+    }
+    text
+}
+
+fn make_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// Makes the new name outlive a power cut. Some file systems cannot, and the key is good anyway.
+fn sync_folder(folder: &Path) {
+    if let Ok(folder) = File::open(folder) {
+        let _ = folder.sync_all();
+    }
+}
+
+#[cfg(unix)]
+fn closed_to_others(path: &Path, metadata: &std::fs::Metadata) -> Result<(), PrivacyKeyError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(PrivacyKeyError::OpenToOthers { path: path.to_owned(), mode });
+    }
+    Ok(())
+}
+
+/// Systems without such rights: whoever may read the folder is the system's affair.
+#[cfg(not(unix))]
+fn closed_to_others(_: &Path, _: &std::fs::Metadata) -> Result<(), PrivacyKeyError> {
+    Ok(())
+}
+
+fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> PrivacyKeyError {
+    let path = path.to_owned();
+    move |source| PrivacyKeyError::Io { action, path, source }
+}
