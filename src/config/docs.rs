@@ -23,7 +23,11 @@ pub fn default_file() -> String {
             let name = key.name.rsplit_once('.').map_or(key.name, |(_, name)| name);
             comment(&mut out, key.description);
             comment(&mut out, &[&format!("Give {}.", key.expected)]);
-            let value = if key.bare { key.default.to_owned() } else { format!("\"{}\"", key.default) };
+            let value = if key.bare {
+                key.default.to_owned()
+            } else {
+                format!("\"{}\"", key.default)
+            };
             out.push_str(&format!("#{name} = {value}\n"));
         }
     }

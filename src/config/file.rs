@@ -56,7 +56,11 @@ fn flatten(text: &str, prefix: &str, table: &DeTable<'_>, entries: &mut Vec<Entr
             }
         }
         let line = line_of(text, name.span().start);
-        entries.push(Entry { key, line, value: scalar(value.get_ref()) });
+        entries.push(Entry {
+            key,
+            line,
+            value: scalar(value.get_ref()),
+        });
     }
 }
 
@@ -66,7 +70,10 @@ fn scalar(value: &DeValue<'_>) -> Value {
             .iter()
             .map(|part| part.get_ref().as_str().map(str::to_owned))
             .collect::<Option<Vec<_>>>()
-            .map_or(Value::Other("a list of other things than texts"), Value::List),
+            .map_or(
+                Value::Other("a list of other things than texts"),
+                Value::List,
+            ),
         DeValue::Boolean(truth) => Value::Text(truth.to_string()),
         DeValue::Datetime(_) => Value::Other("a date or time"),
         DeValue::Float(_) => Value::Other("a decimal fraction"),
@@ -95,14 +102,20 @@ mod tests {
              deep.er = 1\nsize = 1_000\n",
         );
         assert!(errors.is_empty());
-        let seen: Vec<(&str, usize, &Value)> =
-            entries.iter().map(|entry| (entry.key.as_str(), entry.line, &entry.value)).collect();
+        let seen: Vec<(&str, usize, &Value)> = entries
+            .iter()
+            .map(|entry| (entry.key.as_str(), entry.line, &entry.value))
+            .collect();
         assert_eq!(
             seen,
             [
                 ("top", 1, &Value::Text("1".into())),
                 ("grpc.listen", 3, &Value::Text("a".into())),
-                ("records.complete_for", 6, &Value::List(vec!["x".into(), "y".into()])),
+                (
+                    "records.complete_for",
+                    6,
+                    &Value::List(vec!["x".into(), "y".into()])
+                ),
                 ("records.deep", 7, &Value::Other("a table")),
                 ("records.size", 8, &Value::Text("1000".into())),
             ]

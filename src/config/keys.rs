@@ -38,7 +38,10 @@ impl Key {
     /// The environment variable, such as `ICPGATE_GRPC__LISTEN`.
     #[must_use]
     pub fn variable(&self) -> String {
-        format!("ICPGATE_{}", self.name.replace('.', "__").to_ascii_uppercase())
+        format!(
+            "ICPGATE_{}",
+            self.name.replace('.', "__").to_ascii_uppercase()
+        )
     }
 }
 
@@ -201,7 +204,12 @@ mod tests {
     #[test]
     fn every_default_is_a_value_in_its_shortest_form() {
         for key in KEYS {
-            assert_eq!((key.canonical)(key.default).as_deref(), Some(key.default), "{}", key.name);
+            assert_eq!(
+                (key.canonical)(key.default).as_deref(),
+                Some(key.default),
+                "{}",
+                key.name
+            );
             assert!((key.accepts)(key.default), "{}", key.name);
         }
     }

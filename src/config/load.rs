@@ -64,7 +64,11 @@ impl Effective {
     /// The value for people: a secret is hidden.
     #[must_use]
     pub fn shown(&self) -> &str {
-        if self.key.secret && !self.value.is_empty() { "(hidden)" } else { &self.value }
+        if self.key.secret && !self.value.is_empty() {
+            "(hidden)"
+        } else {
+            &self.value
+        }
     }
 }
 
@@ -93,7 +97,11 @@ pub fn load(inputs: &Inputs) -> Result<Loaded, Problems> {
     read_variables(&inputs.variables, &mut levels);
     levels.next();
     for flag in &inputs.flags {
-        levels.give(&flag.key, Some(&flag.value), Origin::Flag(flag.name.clone()));
+        levels.give(
+            &flag.key,
+            Some(&flag.value),
+            Origin::Flag(flag.name.clone()),
+        );
     }
     levels.settle();
     let effective: Vec<Effective> = KEYS
@@ -111,10 +119,17 @@ pub fn load(inputs: &Inputs) -> Result<Loaded, Problems> {
         return Err(Problems(levels.problems));
     }
     let text = |name: &str| {
-        effective.iter().find(|value| value.key.name == name).map_or("", |value| &value.value)
+        effective
+            .iter()
+            .find(|value| value.key.name == name)
+            .map_or("", |value| &value.value)
     };
     match Config::from_texts(text) {
-        Some(config) => Ok(Loaded { config, file, effective }),
+        Some(config) => Ok(Loaded {
+            config,
+            file,
+            effective,
+        }),
         // INVARIANT: every text was accepted by its key above, so that this is not reached.
         None => Err(Problems(effective.iter().filter_map(refused).collect())),
     }
@@ -144,21 +159,34 @@ impl Levels {
     fn give(&mut self, name: &str, text: Option<&str>, origin: Origin) {
         let Some(key) = KEYS.iter().find(|key| key.name == name) else {
             // The value is left out: it may be a secret under a misspelt name.
-            let kind = ProblemKind::UnknownKey { nearest: nearest(name) };
-            self.problems.push(Problem { key: Some(name.to_owned()), origin, value: None, kind });
+            let kind = ProblemKind::UnknownKey {
+                nearest: nearest(name),
+            };
+            self.problems.push(Problem {
+                key: Some(name.to_owned()),
+                origin,
+                value: None,
+                kind,
+            });
             return;
         };
         let trimmed = text.map(str::trim);
         match trimmed.filter(|text| (key.accepts)(text)) {
             Some(text) => {
-                let given = Given { text: text.to_owned(), origin, level: self.level };
+                let given = Given {
+                    text: text.to_owned(),
+                    origin,
+                    level: self.level,
+                };
                 self.values.insert(key.name, given);
             }
             None => self.problems.push(Problem {
                 key: Some(key.name.to_owned()),
                 origin,
                 value: trimmed.filter(|_| !key.secret).map(str::to_owned),
-                kind: ProblemKind::Invalid { expected: key.expected },
+                kind: ProblemKind::Invalid {
+                    expected: key.expected,
+                },
             }),
         }
     }
@@ -183,11 +211,19 @@ impl Levels {
                     kind,
                 });
             } else {
-                let lower = if one.level < other.level { first } else { second };
+                let lower = if one.level < other.level {
+                    first
+                } else {
+                    second
+                };
                 self.values.remove(lower);
             }
         }
-        if let Some(given) = self.values.get("store.url").filter(|given| !given.text.is_empty()) {
+        if let Some(given) = self
+            .values
+            .get("store.url")
+            .filter(|given| !given.text.is_empty())
+        {
             self.problems.push(Problem {
                 key: Some("store.url".to_owned()),
                 origin: given.origin.clone(),
@@ -199,17 +235,24 @@ impl Levels {
 }
 
 fn read_file(inputs: &Inputs, levels: &mut Levels) -> Option<PathBuf> {
-    let path = inputs.file.clone().unwrap_or_else(|| inputs.directory.join(FILE_NAME));
+    let path = inputs
+        .file
+        .clone()
+        .unwrap_or_else(|| inputs.directory.join(FILE_NAME));
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             if inputs.file.is_some() {
-                levels.problems.push(whole_file(&path, ProblemKind::FileMissing));
+                levels
+                    .problems
+                    .push(whole_file(&path, ProblemKind::FileMissing));
             }
             return None;
         }
         Err(error) => {
-            let kind = ProblemKind::FileUnreadable { reason: error.to_string() };
+            let kind = ProblemKind::FileUnreadable {
+                reason: error.to_string(),
+            };
             levels.problems.push(whole_file(&path, kind));
             return None;
         }
@@ -217,17 +260,32 @@ fn read_file(inputs: &Inputs, levels: &mut Levels) -> Option<PathBuf> {
     let (entries, errors) = file::read(&text);
     levels.next();
     for (line, reason) in errors {
-        let origin = Origin::File { path: path.clone(), line: Some(line) };
+        let origin = Origin::File {
+            path: path.clone(),
+            line: Some(line),
+        };
         let kind = ProblemKind::Syntax { reason };
-        levels.problems.push(Problem { key: None, origin, value: None, kind });
+        levels.problems.push(Problem {
+            key: None,
+            origin,
+            value: None,
+            kind,
+        });
     }
     for entry in entries {
-        let origin = Origin::File { path: path.clone(), line: Some(entry.line) };
+        let origin = Origin::File {
+            path: path.clone(),
+            line: Some(entry.line),
+        };
         let key = KEYS.iter().find(|key| key.name == entry.key);
         match (entry.value, key) {
             (file::Value::Text(text), _) => levels.give(&entry.key, Some(&text), origin),
             (file::Value::List(parts), Some(key)) if key.list => {
-                let text = if parts.is_empty() { "none".to_owned() } else { parts.join(",") };
+                let text = if parts.is_empty() {
+                    "none".to_owned()
+                } else {
+                    parts.join(",")
+                };
                 levels.give(key.name, Some(&text), origin);
             }
             (file::Value::List(_), Some(key)) => wrong_type(key, "a list", origin, levels),
@@ -242,13 +300,29 @@ fn read_file(inputs: &Inputs, levels: &mut Levels) -> Option<PathBuf> {
 }
 
 fn whole_file(path: &Path, kind: ProblemKind) -> Problem {
-    let origin = Origin::File { path: path.to_owned(), line: None };
-    Problem { key: None, origin, value: None, kind }
+    let origin = Origin::File {
+        path: path.to_owned(),
+        line: None,
+    };
+    Problem {
+        key: None,
+        origin,
+        value: None,
+        kind,
+    }
 }
 
 fn wrong_type(key: &'static Key, found: &'static str, origin: Origin, levels: &mut Levels) {
-    let kind = ProblemKind::WrongType { found, expected: key.expected };
-    levels.problems.push(Problem { key: Some(key.name.to_owned()), origin, value: None, kind });
+    let kind = ProblemKind::WrongType {
+        found,
+        expected: key.expected,
+    };
+    levels.problems.push(Problem {
+        key: Some(key.name.to_owned()),
+        origin,
+        value: None,
+        kind,
+    });
 }
 
 /// Variables with two underscores are ours. Of the others with our prefix only those are reported
@@ -269,13 +343,17 @@ fn read_variables(variables: &[(OsString, OsString)], levels: &mut Levels) {
             levels.give(&name.to_ascii_lowercase().replace("__", "."), value, origin);
             continue;
         }
-        let meant = KEYS.iter().find(|key| key.variable().replace("__", "_") == variable);
+        let meant = KEYS
+            .iter()
+            .find(|key| key.variable().replace("__", "_") == variable);
         if let Some(key) = meant {
             levels.problems.push(Problem {
                 key: Some(key.name.to_owned()),
                 origin,
                 value: None,
-                kind: ProblemKind::SingleUnderscore { expected: key.variable() },
+                kind: ProblemKind::SingleUnderscore {
+                    expected: key.variable(),
+                },
             });
         }
     }
@@ -288,7 +366,10 @@ fn nearest(name: &str) -> Option<&'static str> {
         .map(|key| {
             let whole = strsim::damerau_levenshtein(name, key.name);
             // A right key in a wrong section.
-            let moved = key.name.rsplit_once('.').is_some_and(|(_, known)| known == bare);
+            let moved = key
+                .name
+                .rsplit_once('.')
+                .is_some_and(|(_, known)| known == bare);
             (if moved { whole.min(2) } else { whole }, key.name)
         })
         .min()
@@ -301,6 +382,8 @@ fn refused(value: &Effective) -> Option<Problem> {
         key: Some(value.key.name.to_owned()),
         origin: value.origin.clone(),
         value: None,
-        kind: ProblemKind::Invalid { expected: value.key.expected },
+        kind: ProblemKind::Invalid {
+            expected: value.key.expected,
+        },
     })
 }

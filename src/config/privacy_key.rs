@@ -103,7 +103,10 @@ pub fn privacy_key(path: &Path) -> Result<PrivacyKey, PrivacyKeyError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             make(path)?;
             // Another process may have been faster: what stands there is the key.
-            read(path, File::open(path).map_err(io_error("open the key", path))?)
+            read(
+                path,
+                File::open(path).map_err(io_error("open the key", path))?,
+            )
         }
         Err(error) => Err(io_error("open the key", path)(error)),
     }
@@ -128,11 +131,16 @@ fn read(path: &Path, file: File) -> Result<PrivacyKey, PrivacyKeyError> {
         .read_to_end(&mut bytes)
         .map_err(io_error("read the key", path))?;
     if bytes.len() as u64 > LONGEST_FILE {
-        return Err(PrivacyKeyError::TooLong { path: path.to_owned() });
+        return Err(PrivacyKeyError::TooLong {
+            path: path.to_owned(),
+        });
     }
     let key = from_hex(&bytes).unwrap_or(bytes);
     if key.len() < SHORTEST {
-        return Err(PrivacyKeyError::TooShort { path: path.to_owned(), found: key.len() });
+        return Err(PrivacyKeyError::TooShort {
+            path: path.to_owned(),
+            found: key.len(),
+        });
     }
     Ok(PrivacyKey(key))
 }
@@ -165,7 +173,9 @@ fn make(path: &Path) -> Result<(), PrivacyKeyError> {
     let mut random = Zeroizing::new([0_u8; SHORTEST + 8]);
     rand::rngs::OsRng
         .try_fill_bytes(random.as_mut_slice())
-        .map_err(|error| PrivacyKeyError::NoRandomness { reason: error.to_string() })?;
+        .map_err(|error| PrivacyKeyError::NoRandomness {
+            reason: error.to_string(),
+        })?;
     let (key, suffix) = random.split_at(SHORTEST);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let draft = folder.join(format!(".{name}.{}", to_hex(suffix).as_str()));
@@ -176,7 +186,9 @@ fn make(path: &Path) -> Result<(), PrivacyKeyError> {
     });
     // The draft goes in any case; a leftover would be one more copy of a secret.
     let removed = std::fs::remove_file(&draft);
-    linked.and(removed).map_err(io_error("make the key", path))?;
+    linked
+        .and(removed)
+        .map_err(io_error("make the key", path))?;
     sync_folder(folder);
     Ok(())
 }
@@ -223,7 +235,10 @@ fn closed_to_others(path: &Path, metadata: &std::fs::Metadata) -> Result<(), Pri
     use std::os::unix::fs::PermissionsExt as _;
     let mode = metadata.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
-        return Err(PrivacyKeyError::OpenToOthers { path: path.to_owned(), mode });
+        return Err(PrivacyKeyError::OpenToOthers {
+            path: path.to_owned(),
+            mode,
+        });
     }
     Ok(())
 }
@@ -236,5 +251,9 @@ fn closed_to_others(_: &Path, _: &std::fs::Metadata) -> Result<(), PrivacyKeyErr
 
 fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> PrivacyKeyError {
     let path = path.to_owned();
-    move |source| PrivacyKeyError::Io { action, path, source }
+    move |source| PrivacyKeyError::Io {
+        action,
+        path,
+        source,
+    }
 }

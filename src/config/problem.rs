@@ -115,7 +115,10 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
-            Self::File { path, line: Some(line) } => write!(f, "{}:{line}", path.display()),
+            Self::File {
+                path,
+                line: Some(line),
+            } => write!(f, "{}:{line}", path.display()),
             Self::File { path, line: None } => write!(f, "{}", path.display()),
             Self::Flag(flag) => write!(f, "flag {flag}"),
             Self::Variable(variable) => write!(f, "variable {variable}"),
@@ -127,21 +130,32 @@ impl fmt::Display for ProblemKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Clash { other } => {
-                write!(f, "excludes `{other}`, which is given too; remove one of them")
+                write!(
+                    f,
+                    "excludes `{other}`, which is given too; remove one of them"
+                )
             }
             Self::FileMissing => f.write_str(
                 "there is no such file; name another one, or write the defaults there with \
                  `icpgate config default`",
             ),
             Self::FileUnreadable { reason } => {
-                write!(f, "the file cannot be read: {reason}; make it readable to this user")
+                write!(
+                    f,
+                    "the file cannot be read: {reason}; make it readable to this user"
+                )
             }
             Self::Invalid { expected } => write!(f, "not a value of this key; give {expected}"),
             Self::SingleUnderscore { expected } => {
-                write!(f, "section and key are separated by two underscores; write `{expected}`")
+                write!(
+                    f,
+                    "section and key are separated by two underscores; write `{expected}`"
+                )
             }
             Self::Syntax { reason } => write!(f, "not TOML: {reason}"),
-            Self::UnknownKey { nearest: Some(nearest) } => {
+            Self::UnknownKey {
+                nearest: Some(nearest),
+            } => {
                 write!(f, "unknown key; did you mean `{nearest}`?")
             }
             Self::UnknownKey { nearest: None } => {

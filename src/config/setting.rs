@@ -188,12 +188,19 @@ impl Setting for Duration {
         // A century is beyond any use, and keeps every sum of instants within its range.
         let longest = 36_525 * 86_400_000;
         let span = count.checked_mul(milliseconds)?;
-        (1..=longest).contains(&span).then(|| Duration::from_millis(span))
+        (1..=longest)
+            .contains(&span)
+            .then(|| Duration::from_millis(span))
     }
 
     fn show(&self) -> String {
         let milliseconds = self.as_millis();
-        let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+        let units = [
+            (86_400_000, "d"),
+            (3_600_000, "h"),
+            (60_000, "m"),
+            (1_000, "s"),
+        ];
         units
             .into_iter()
             .find(|(length, _)| milliseconds % length == 0)
@@ -245,7 +252,12 @@ impl Setting for ByteSize {
     }
 
     fn show(&self) -> String {
-        let units = [(1_u64 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+        let units = [
+            (1_u64 << 40, "TiB"),
+            (1 << 30, "GiB"),
+            (1 << 20, "MiB"),
+            (1 << 10, "KiB"),
+        ];
         units
             .into_iter()
             .find(|(size, _)| self.0.is_multiple_of(*size))
@@ -333,7 +345,9 @@ impl Setting for LogLevel {
         // error would silence everything.
         const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
         let plain = text.split(',').all(|directive| {
-            let level = directive.rsplit_once('=').map_or(directive, |(_, level)| level);
+            let level = directive
+                .rsplit_once('=')
+                .map_or(directive, |(_, level)| level);
             LEVELS.contains(&level.trim())
         });
         (plain && EnvFilter::try_new(text).is_ok()).then(|| Self(text.to_owned()))
@@ -377,7 +391,9 @@ impl Setting for ServerUrl {
 
     fn read(text: &str) -> Option<Self> {
         let scheme = text.split_once("://")?.0;
-        ["postgres", "postgresql"].contains(&scheme).then(|| Self(text.to_owned()))
+        ["postgres", "postgresql"]
+            .contains(&scheme)
+            .then(|| Self(text.to_owned()))
     }
 
     fn show(&self) -> String {
@@ -407,7 +423,17 @@ mod tests {
 
     #[test]
     fn what_means_nothing_is_refused() {
-        for text in ["", "15", "m", "0s", "1 year", "-1s", "99999999999d", "1.5h", "１５m"] {
+        for text in [
+            "",
+            "15",
+            "m",
+            "0s",
+            "1 year",
+            "-1s",
+            "99999999999d",
+            "1.5h",
+            "１５m",
+        ] {
             assert_eq!(Duration::read(text), None, "{text}");
         }
         for text in ["", "0", "8MB", "8mib", "99999999999TiB", "-1"] {

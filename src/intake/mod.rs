@@ -12,7 +12,9 @@ mod import;
 mod kinds;
 pub mod ndjson;
 mod outgoing;
+mod question;
 mod sniff;
+mod token;
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,6 +32,8 @@ use crate::store::NewRecord;
 
 pub use import::{ImportError, ImportFailure, ImportReport, Progress, REJECTED_KEPT, import};
 pub use outgoing::{instant, outgoing};
+pub use question::{Consistency, Question, View};
+pub use token::{parse_token, token};
 
 use fields::{Path, Reading};
 

@@ -94,6 +94,8 @@ pub enum FieldProblem {
         /// The text.
         text: Shown,
     },
+    /// Something that only a question has.
+    Question(QuestionProblem),
     /// A share outside 0 to 100 percent.
     Share {
         /// The share.
@@ -117,6 +119,38 @@ pub enum FieldProblem {
     UnknownCode {
         /// The number.
         found: i32,
+    },
+}
+
+/// What is wrong with a field that only questions have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum QuestionProblem {
+    /// Not a BCP 47 language tag.
+    LanguageTag {
+        /// The text.
+        text: Shown,
+    },
+    /// A number outside its range.
+    OutOfRange {
+        /// The least that is allowed.
+        least: u64,
+        /// The most that is allowed.
+        most: u64,
+    },
+    /// Not the GB/T 2260 code of a mainland province.
+    Province {
+        /// The text.
+        text: Shown,
+    },
+    /// Not a token that this service gave out.
+    Token {
+        /// The text.
+        text: Shown,
+    },
+    /// A freshness token of a write that this store does not have.
+    TokenAhead {
+        /// The text.
+        text: Shown,
     },
 }
 

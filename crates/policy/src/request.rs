@@ -126,6 +126,14 @@ pub struct Wanted {
     pub applicant: Vec<Handle>,
 }
 
+impl Wanted {
+    /// The sets, in the order of the parts.
+    #[must_use]
+    pub fn into_sets(self) -> Vec<Vec<Handle>> {
+        vec![self.name, self.origin, self.host_header, self.applicant]
+    }
+}
+
 impl Request {
     /// Parses a profile. Total: what cannot be parsed becomes a finding later.
     #[must_use]

@@ -3,7 +3,7 @@
 //! **Never** repeats a name of a person or a character of a certificate number.
 
 use super::Language;
-use super::{domain_name, file, identity, numbers};
+use super::{domain_name, file, identity, numbers, question};
 use crate::calendar::DayError;
 use crate::codes::ServiceKind;
 use crate::field::FieldProblem;
@@ -16,6 +16,7 @@ pub fn field_problem(problem: &FieldProblem, language: Language) -> String {
         FieldProblem::Domain(error) => domain_name::host_error(error, language),
         FieldProblem::Line(problem) => file::line_problem(problem, language),
         FieldProblem::Name(error) => identity::name_error(error, language),
+        FieldProblem::Question(problem) => question::question_problem(problem, language),
         FieldProblem::Number { error, text } => {
             let why = numbers::number_error(error, language);
             match language {
@@ -51,7 +52,8 @@ fn english(problem: &FieldProblem) -> String {
         | FieldProblem::Domain(_)
         | FieldProblem::Line(_)
         | FieldProblem::Name(_)
-        | FieldProblem::Number { .. } => field_problem(problem, Language::English),
+        | FieldProblem::Number { .. }
+        | FieldProblem::Question(_) => field_problem(problem, Language::English),
         FieldProblem::Control { position } => {
             format!("character {position} is a control character; remove it")
         }
@@ -129,7 +131,8 @@ fn chinese(problem: &FieldProblem) -> String {
         | FieldProblem::Domain(_)
         | FieldProblem::Line(_)
         | FieldProblem::Name(_)
-        | FieldProblem::Number { .. } => field_problem(problem, Language::Chinese),
+        | FieldProblem::Number { .. }
+        | FieldProblem::Question(_) => field_problem(problem, Language::Chinese),
         FieldProblem::Control { position } => {
             format!("第 {position} 个字符是控制字符；请删除")
         }

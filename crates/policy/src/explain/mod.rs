@@ -7,6 +7,7 @@ pub mod field;
 pub mod file;
 pub mod identity;
 pub mod numbers;
+pub mod question;
 
 /// Language of an answer.
 #[derive(

@@ -1,0 +1,228 @@
+//! The log of decisions: a bounded queue before a worker that writes in groups.
+//!
+//! **Invariant:** a decision that was answered and is to be recorded is in the queue or in the
+//! store; nothing is dropped. An activation is answered only after its decision is in the store.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Answer, GateError, render};
+use crate::clock::Clock;
+use crate::store::{NewDecision, Store, StoreError};
+
+/// Decisions that may wait to be written.
+const QUEUE: usize = 16_384;
+
+/// Most decisions that are written at once.
+const GROUP: usize = 512;
+
+/// Identifiers that are remembered as written, in each of two generations.
+const REMEMBERED: usize = 65_536;
+
+/// How long a full queue is waited for.
+const FULL_FOR: Duration = Duration::from_secs(1);
+
+/// How often an order's decision is tried anew while the store does not take it.
+const RETRY_EVERY: Duration = Duration::from_millis(500);
+
+/// A decision could not be made durable.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum LogFailure {
+    /// The store refused it.
+    #[error("record the decision")]
+    Store(#[source] Arc<StoreError>),
+    /// The worker has ended.
+    #[error("record the decision: the service is ending")]
+    Ended,
+}
+
+struct Entry {
+    answer: Answer,
+    order_id: Option<String>,
+    written: Option<oneshot::Sender<Result<(), LogFailure>>>,
+}
+
+/// Where decisions are handed in.
+pub(super) struct LogHandle {
+    queue: mpsc::Sender<Entry>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+/// Writes the log; see [`LogWorker::run`].
+pub struct LogWorker {
+    queue: mpsc::Receiver<Entry>,
+    seen: Arc<Mutex<Seen>>,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+}
+
+pub(super) fn decision_log(
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+) -> (LogHandle, LogWorker) {
+    let (sender, receiver) = mpsc::channel(QUEUE);
+    let seen = Arc::new(Mutex::new(Seen::default()));
+    let handle = LogHandle { queue: sender, seen: Arc::clone(&seen) };
+    (handle, LogWorker { queue: receiver, seen, store, clock })
+}
+
+/// Tells when a decision is in the store.
+pub(super) struct Receipt(oneshot::Receiver<Result<(), LogFailure>>);
+
+impl Receipt {
+    /// Waits until the decision is in the store.
+    pub(super) async fn written(self) -> Result<(), LogFailure> {
+        self.0.await.unwrap_or(Err(LogFailure::Ended))
+    }
+}
+
+impl LogHandle {
+    /// Hands an answer in to be recorded; with `durable`, gives a receipt to wait for.
+    ///
+    /// A full queue is waited for a short while, so that a long screening goes at the pace of the
+    /// log; then the log is told to be full.
+    pub(super) async fn record(
+        &self,
+        answer: &Answer,
+        order_id: Option<String>,
+        durable: bool,
+    ) -> Result<Option<Receipt>, GateError> {
+        if order_id.is_none() && self.seen().contains(&answer.decision_id) {
+            return Ok(None);
+        }
+        let (sender, receiver) = oneshot::channel();
+        let entry = Entry {
+            answer: answer.clone(),
+            order_id,
+            written: durable.then_some(sender),
+        };
+        let place = match tokio::time::timeout(FULL_FOR, self.queue.reserve()).await {
+            Ok(Ok(place)) => place,
+            Ok(Err(_)) => return Err(LogFailure::Ended.into()),
+            Err(_) => return Err(GateError::LogFull),
+        };
+        place.send(entry);
+        Ok(durable.then_some(Receipt(receiver)))
+    }
+
+    fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl LogWorker {
+    /// Writes until the gate is gone and the queue is empty, or until `stop` is ready: then one
+    /// last attempt is made for what waits.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) {
+        tokio::pin!(stop);
+        let mut group = Vec::with_capacity(GROUP);
+        let mut stopping = false;
+        loop {
+            if group.is_empty() {
+                tokio::select! {
+                    biased;
+                    taken = self.queue.recv_many(&mut group, GROUP) => {
+                        if taken == 0 {
+                            return;
+                        }
+                    }
+                    () = &mut stop, if !stopping => {
+                        stopping = true;
+                        self.queue.close();
+                        continue;
+                    }
+                }
+            }
+            match self.write(&mut group).await {
+                Ok(()) => group.clear(),
+                Err(error) => {
+                    self.answer_waiting(&mut group, &error);
+                    if group.is_empty() {
+                        continue;
+                    }
+                    if stopping {
+                        let lost = group.len() + self.queue.len();
+                        tracing::error!(decisions = lost, "decisions could not be recorded");
+                        return;
+                    }
+                    tokio::select! {
+                        () = tokio::time::sleep(RETRY_EVERY) => {}
+                        () = &mut stop => {
+                            stopping = true;
+                            self.queue.close();
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    async fn write(&self, group: &mut [Entry]) -> Result<(), Arc<StoreError>> {
+        let now = self.clock.now();
+        let decisions = group
+            .iter()
+            .map(|entry| {
+                let answer = &entry.answer;
+                NewDecision {
+                    decision_id: answer.decision_id.clone(),
+                    answer: render::recorded(answer),
+                    profile: answer.profile(),
+                    facts: answer.facts_content(),
+                    policy: answer.policy_content().clone(),
+                    decided_at: answer.decision.decided_at,
+                    recorded_at: now,
+                    order_id: entry.order_id.clone(),
+                }
+            })
+            .collect();
+        self.store.record_decisions(decisions).await.map_err(Arc::new)?;
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        for entry in group {
+            seen.insert(entry.answer.decision_id.clone());
+            if let Some(written) = entry.written.take() {
+                // Whoever waited may have gone.
+                let _ = written.send(Ok(()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells activations that their decision is not durable; the others stay to be tried anew.
+    fn answer_waiting(&self, group: &mut Vec<Entry>, error: &Arc<StoreError>) {
+        {
+            let error: &dyn std::error::Error = &**error;
+            tracing::error!(error, decisions = group.len(), "record decisions");
+        }
+        group.retain_mut(|entry| match entry.written.take() {
+            Some(written) => {
+                let _ = written.send(Err(LogFailure::Store(Arc::clone(error))));
+                false
+            }
+            None => true,
+        });
+    }
+}
+
+/// Identifiers known to be written; the older of two generations is forgotten when the younger
+/// is full, so that memory stays bounded.
+#[derive(Default)]
+struct Seen {
+    young: HashSet<String>,
+    old: HashSet<String>,
+}
+
+impl Seen {
+    fn contains(&self, id: &str) -> bool {
+        self.young.contains(id) || self.old.contains(id)
+    }
+
+    fn insert(&mut self, id: String) {
+        if self.young.len() >= REMEMBERED {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(id);
+    }
+}

@@ -1,0 +1,188 @@
+//! Records: put, look up, and the change log.
+
+use icpgate_policy::domain_name::{self, Host};
+use icpgate_policy::facts::{Fact, Revision};
+use icpgate_policy::field::{FieldProblem, QuestionProblem, Shown};
+use icpgate_policy::records::{Handle, Record};
+
+use super::{Gate, GateError};
+use crate::intake::{Violation, parse_token, token};
+use crate::proto::v1;
+use crate::store::{ChangeEntry, Written};
+
+/// Most records of one put, and most changes of one page.
+pub(super) const MOST: usize = 1000;
+
+/// Changes of a page where the caller does not say.
+const USUAL_PAGE: u32 = 100;
+
+/// Longest domain as typed, in characters.
+const DOMAIN_LIMIT: usize = 255;
+
+/// Everything known that bears on one name.
+#[derive(Debug)]
+pub struct KnownDomain {
+    /// A-label form.
+    pub ascii: String,
+    /// Unicode form.
+    pub unicode: String,
+    /// Registrable domain, A-label form.
+    pub registrable: String,
+    /// The records.
+    pub records: Vec<Fact<Record>>,
+    /// Newest revision of the snapshot.
+    pub revision: Revision,
+}
+
+/// Where a page of the change log begins.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// Freshness token; only later changes are listed. Empty: from the first.
+    pub after_revision: String,
+    /// At most this many; 0: 100.
+    pub page_size: i32,
+    /// As returned with the previous page. Empty: the first.
+    pub page_token: String,
+}
+
+/// A page of the change log.
+#[derive(Debug)]
+pub struct Changes {
+    /// The changes.
+    pub changes: Vec<ChangeEntry>,
+    /// Where the next page begins; empty where there is none now.
+    pub next_page_token: String,
+}
+
+impl Gate {
+    /// Writes records, all or none.
+    ///
+    /// # Errors
+    ///
+    /// [`GateError::Malformed`] with everything that is wrong, as `records[3].subject.name`.
+    pub async fn put(&self, records: Vec<v1::Record>) -> Result<Written, GateError> {
+        if records.is_empty() {
+            return Err(malformed("records", FieldProblem::Missing));
+        }
+        if records.len() > MOST {
+            let problem = FieldProblem::TooMany { limit: MOST, found: records.len() };
+            return Err(malformed("records", problem));
+        }
+        let now = self.clock.now();
+        let mut parsed = Vec::with_capacity(records.len());
+        let mut violations = Vec::new();
+        for (index, record) in records.into_iter().enumerate() {
+            match self.intake.record(record, now) {
+                Ok(record) => parsed.push(record),
+                Err(found) => {
+                    let outer = format!("records[{index}]");
+                    violations.extend(found.into_iter().map(|found| found.inside(&outer)));
+                }
+            }
+        }
+        if !violations.is_empty() {
+            return Err(GateError::Malformed(violations));
+        }
+        Ok(self.store.put(parsed, now).await?)
+    }
+
+    /// Looks up everything known that bears on one name.
+    ///
+    /// # Errors
+    ///
+    /// [`GateError::Malformed`] if the text is no name.
+    pub async fn domain(&self, text: &str) -> Result<KnownDomain, GateError> {
+        if text.trim().is_empty() {
+            return Err(malformed("domain", FieldProblem::Missing));
+        }
+        let found = text.chars().count();
+        if found > DOMAIN_LIMIT {
+            return Err(malformed("domain", FieldProblem::TooLong { limit: DOMAIN_LIMIT, found }));
+        }
+        let name = match domain_name::parse(text, &self.intake.suffixes) {
+            Ok(Host::Name(name)) => name,
+            Ok(Host::Ip(address)) => {
+                return Err(malformed("domain", FieldProblem::DomainIsAddress(address)));
+            }
+            Err(error) => return Err(malformed("domain", FieldProblem::Domain(error))),
+        };
+        let handles =
+            name.candidates().map(|name| Handle::name(&domain_name::fold(name))).collect();
+        let found = self.store.find(&[handles]).await?;
+        Ok(KnownDomain {
+            ascii: name.ascii().to_owned(),
+            unicode: name.unicode().to_owned(),
+            registrable: name.registrable().to_owned(),
+            records: found.sets.into_iter().flatten().collect(),
+            revision: found.revision,
+        })
+    }
+
+    /// Lists changes in commit order.
+    ///
+    /// # Errors
+    ///
+    /// [`GateError::Malformed`] for a malformed token or page size.
+    pub async fn changes(&self, page: &Page) -> Result<Changes, GateError> {
+        let limit = match page.page_size {
+            0 => USUAL_PAGE,
+            size => u32::try_from(size).ok().filter(|size| *size as usize <= MOST).ok_or_else(
+                || malformed("page_size", FieldProblem::Question(QuestionProblem::OutOfRange { least: 1, most: MOST as u64 })),
+            )?,
+        };
+        let after = if !page.page_token.is_empty() {
+            let place = parse_place(&page.page_token);
+            let (revision, place) =
+                place.ok_or_else(|| bad_token("page_token", &page.page_token))?;
+            (revision, Some(place))
+        } else if page.after_revision.is_empty() {
+            (Revision(0), None)
+        } else {
+            let revision = parse_token(&page.after_revision);
+            (revision.ok_or_else(|| bad_token("after_revision", &page.after_revision))?, None)
+        };
+        // One more than asked for tells whether there is a next page.
+        let mut changes = self.store.changes(after, limit + 1).await?;
+        let more = changes.len() > limit as usize;
+        changes.truncate(limit as usize);
+        let next_page_token = match changes.last() {
+            Some(last) if more => format!("{}.{:x}", token(last.revision), last.place),
+            Some(_) | None => String::new(),
+        };
+        Ok(Changes { changes, next_page_token })
+    }
+
+    /// A recorded decision, whole.
+    ///
+    /// # Errors
+    ///
+    /// [`GateError::NoSuchDecision`] if none has the identifier.
+    pub async fn recorded_decision(&self, decision_id: &str) -> Result<v1::Decision, GateError> {
+        use prost::Message as _;
+
+        if decision_id.is_empty() {
+            return Err(malformed("decision_id", FieldProblem::Missing));
+        }
+        let id = || Shown::new(decision_id).to_string();
+        let recorded = self.store.decision(decision_id).await?;
+        let recorded = recorded.ok_or_else(|| GateError::NoSuchDecision(id()))?;
+        let mut decision = v1::Decision::decode(recorded.answer.as_slice()).map_err(|error| {
+            GateError::Unreadable { decision_id: id(), problem: error.to_string() }
+        })?;
+        decision.served_from = v1::ServedFrom::Store as i32;
+        Ok(decision)
+    }
+}
+
+fn parse_place(text: &str) -> Option<(Revision, u32)> {
+    let (revision, place) = text.split_once('.')?;
+    Some((parse_token(revision)?, u32::from_str_radix(place, 16).ok()?))
+}
+
+fn bad_token(field: &str, text: &str) -> GateError {
+    malformed(field, FieldProblem::Question(QuestionProblem::Token { text: Shown::new(text) }))
+}
+
+fn malformed(field: &str, problem: FieldProblem) -> GateError {
+    GateError::Malformed(vec![Violation { field: field.to_owned(), problem }])
+}

@@ -1,0 +1,61 @@
+//! Replaying a recorded decision from its facts, profile and policy.
+
+use std::sync::Arc;
+
+use icpgate_policy::decision::decide;
+use icpgate_policy::facts::Facts;
+use icpgate_policy::policy::{Policy, PolicyError, PolicySource};
+use icpgate_policy::request::{Profile, Request};
+
+use super::check::Answer;
+use super::{ActivePolicy, render};
+use crate::store::RecordedDecision;
+
+/// Why a recorded decision cannot be replayed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// Something recorded cannot be decoded by this version.
+    #[error("decode the recorded {part}")]
+    Decode {
+        /// What: profile, facts or policy.
+        part: &'static str,
+        /// Why.
+        #[source]
+        source: postcard::Error,
+    },
+    /// The recorded policy does not compile with this version.
+    #[error("compile the recorded policy")]
+    Policy(#[from] PolicyError),
+}
+
+/// Decides anew from what was recorded and encodes the answer; equal to the recorded answer as
+/// long as rules and wording are those that made it.
+///
+/// # Errors
+///
+/// What was recorded cannot be read.
+pub fn replay(recorded: &RecordedDecision, decision_id: &str) -> Result<Vec<u8>, ReplayError> {
+    let profile: Profile = decode("profile", &recorded.profile)?;
+    let facts: Facts = decode("facts", &recorded.facts)?;
+    let source: PolicySource = decode("policy", &recorded.policy)?;
+    let policy = Policy::from_source(source)?;
+    let request = Request::new(profile, &policy.suffixes);
+    let decision = decide(&policy, &request, &facts, recorded.decided_at);
+    let policy = ActivePolicy::new(policy)
+        .map_err(|source| ReplayError::Decode { part: "policy", source })?;
+    let answer = Answer {
+        decision_id: decision_id.to_owned(),
+        decision,
+        request: Arc::new(request),
+        facts: Arc::new(facts),
+        policy: Arc::new(policy),
+    };
+    Ok(render::recorded(&answer))
+}
+
+fn decode<'a, T: serde::Deserialize<'a>>(
+    part: &'static str,
+    bytes: &'a [u8],
+) -> Result<T, ReplayError> {
+    postcard::from_bytes(bytes).map_err(|source| ReplayError::Decode { part, source })
+}

@@ -1,0 +1,107 @@
+//! `icpgate.v1.ProvisioningService`.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures::Stream;
+use icpgate_policy::field::FieldProblem;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::status::{inside, malformed, status};
+use crate::gate::{Gate, render};
+use crate::intake::{Question, Violation};
+use crate::proto::v1;
+use crate::proto::v1::provisioning_service_server::ProvisioningService;
+
+/// Most questions of one batch.
+const BATCH: usize = 1000;
+
+/// Answers calls from the gate.
+pub(super) struct Provisioning {
+    pub(super) gate: Arc<Gate>,
+}
+
+#[tonic::async_trait]
+impl ProvisioningService for Provisioning {
+    async fn check_provisioning(
+        &self,
+        request: Request<v1::CheckProvisioningRequest>,
+    ) -> Result<Response<v1::CheckProvisioningResponse>, Status> {
+        let question = self.gate.question(request.into_inner()).map_err(status)?;
+        let (input, view) = (question.input.clone(), question.view);
+        let answer = self.gate.check(question).await.map_err(status)?;
+        let decision = Some(render(&answer, &input, view));
+        Ok(Response::new(v1::CheckProvisioningResponse { decision }))
+    }
+
+    async fn batch_check_provisioning(
+        &self,
+        request: Request<v1::BatchCheckProvisioningRequest>,
+    ) -> Result<Response<v1::BatchCheckProvisioningResponse>, Status> {
+        let results = answers(&self.gate, request.into_inner().requests).await?;
+        Ok(Response::new(v1::BatchCheckProvisioningResponse { results }))
+    }
+
+    type ScreenDomainsStream =
+        Pin<Box<dyn Stream<Item = Result<v1::ScreenDomainsResponse, Status>> + Send>>;
+
+    async fn screen_domains(
+        &self,
+        request: Request<Streaming<v1::ScreenDomainsRequest>>,
+    ) -> Result<Response<Self::ScreenDomainsStream>, Status> {
+        // The next batch is read when the answers to the last one have been taken: the caller's
+        // flow control is ours.
+        let state = (request.into_inner(), Arc::clone(&self.gate));
+        let responses = futures::stream::try_unfold(state, |(mut batches, gate)| async move {
+            let Some(batch) = batches.message().await? else { return Ok(None) };
+            let results = answers(&gate, batch.requests).await?;
+            let response = v1::ScreenDomainsResponse { sequence: batch.sequence, results };
+            Ok(Some((response, (batches, gate))))
+        });
+        Ok(Response::new(Box::pin(responses)))
+    }
+
+    async fn get_decision(
+        &self,
+        request: Request<v1::GetDecisionRequest>,
+    ) -> Result<Response<v1::GetDecisionResponse>, Status> {
+        let decision_id = request.into_inner().decision_id;
+        let decision = self.gate.recorded_decision(&decision_id).await.map_err(status)?;
+        Ok(Response::new(v1::GetDecisionResponse { decision: Some(decision) }))
+    }
+}
+
+/// Answers a batch in its order.
+async fn answers(
+    gate: &Gate,
+    requests: Vec<v1::CheckProvisioningRequest>,
+) -> Result<Vec<v1::CheckProvisioningResult>, Status> {
+    if requests.is_empty() || requests.len() > BATCH {
+        let problem = match requests.len() {
+            0 => FieldProblem::Missing,
+            found => FieldProblem::TooMany { limit: BATCH, found },
+        };
+        return Err(malformed(&[Violation { field: "requests".to_owned(), problem }]));
+    }
+    let questions: Vec<_> = requests.into_iter().map(|wire| gate.question(wire)).collect();
+    let shown: Vec<_> = questions
+        .iter()
+        .map(|question| question.as_ref().ok().map(|Question { input, view, .. }| (input.clone(), *view)))
+        .collect();
+    let answers = gate.check_all(questions).await;
+    let results = answers.into_iter().zip(shown).map(|(answer, shown)| {
+        let result = match (answer, shown) {
+            (Ok(answer), Some((input, view))) => {
+                v1::check_provisioning_result::Result::Decision(render(&answer, &input, view))
+            }
+            (Ok(_), None) => error(&malformed(&[])),
+            (Err(failure), _) => error(&status(failure)),
+        };
+        v1::CheckProvisioningResult { result: Some(result) }
+    });
+    Ok(results.collect())
+}
+
+fn error(status: &Status) -> v1::check_provisioning_result::Result {
+    v1::check_provisioning_result::Result::Error(inside(status))
+}

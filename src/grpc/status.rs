@@ -1,0 +1,111 @@
+//! Errors of the gate as gRPC statuses with google.rpc details; the only place that maps them.
+
+use std::time::Duration;
+
+use icpgate_policy::explain::Language;
+use prost::Message as _;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use crate::gate::{GateError, LogFailure};
+use crate::intake::{ImportError, ImportFailure, Violation};
+use crate::store::StoreError;
+
+/// `google.rpc.ErrorInfo.domain` of every error.
+pub(super) const DOMAIN: &str = "icpgate";
+
+/// When to try again what failed for a passing reason.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// The status of an error.
+pub(super) fn status(error: GateError) -> Status {
+    match error {
+        GateError::Malformed(violations) => malformed(&violations),
+        GateError::NoSuchDecision(decision_id) => {
+            let mut details = info("DECISION_NOT_FOUND");
+            details.set_resource_info("decision", &decision_id, "", "no such decision is recorded");
+            let message = format!("no decision is recorded under `{decision_id}`");
+            Status::with_error_details(Code::NotFound, message, details)
+        }
+        GateError::LogFull => passing(Code::ResourceExhausted, "DECISION_LOG_FULL", &error),
+        GateError::Log(LogFailure::Ended) => passing(Code::Unavailable, "ENDING", &error),
+        // The writer of the log has told operators why.
+        GateError::Log(LogFailure::Store(_)) => {
+            passing(Code::Unavailable, "DECISION_NOT_RECORDED", &error)
+        }
+        GateError::Store(error) => store(&error),
+        GateError::Unreadable { .. } => internal(&error),
+    }
+}
+
+/// The status of an import that stopped; everything up to the line it names is written.
+pub(super) fn import(error: &ImportError) -> Status {
+    let status = match &error.failure {
+        ImportFailure::Ending => passing(Code::Unavailable, "ENDING", error),
+        ImportFailure::Store(failure) => store(failure),
+    };
+    let message = format!("{error}: {}", status.message());
+    Status::with_details(status.code(), message, status.details().to_vec().into())
+}
+
+/// A status as it stands in an answer to one of several questions.
+pub(super) fn inside(status: &Status) -> tonic_types::Status {
+    let details = tonic_types::Status::decode(status.details()).unwrap_or_default().details;
+    tonic_types::Status { code: status.code() as i32, message: status.message().to_owned(), details }
+}
+
+/// INVALID_ARGUMENT with a field violation each.
+pub(super) fn malformed(violations: &[Violation]) -> Status {
+    let mut details = info("MALFORMED_REQUEST");
+    let mut message = String::from("malformed request");
+    for (index, violation) in violations.iter().enumerate() {
+        let description = violation.description(Language::English);
+        message.push_str(if index == 0 { ": " } else { "; " });
+        message.push_str(&format!("`{}`: {description}", violation.field));
+        details.add_bad_request_violation(&violation.field, description);
+        // Headers are bounded; what is beyond is reported when these are mended.
+        if message.len() > LONGEST {
+            message.push_str("; and more");
+            break;
+        }
+    }
+    Status::with_error_details(Code::InvalidArgument, message, details)
+}
+
+/// Longest message, in octets, about: a status travels in headers, which peers bound at 8 KiB.
+const LONGEST: usize = 1_500;
+
+fn store(error: &StoreError) -> Status {
+    match error {
+        StoreError::Unavailable { .. } => {
+            note(error);
+            passing(Code::Unavailable, "STORE_UNAVAILABLE", error)
+        }
+        StoreError::Failed { .. }
+        | StoreError::Unusable { .. }
+        | StoreError::Inconsistent { .. }
+        | StoreError::MigrationsPending { .. }
+        | StoreError::TooNew { .. }
+        | StoreError::KeyChanged { .. } => internal(error),
+    }
+}
+
+fn passing(code: Code, reason: &str, error: &dyn std::error::Error) -> Status {
+    let mut details = info(reason);
+    details.set_retry_info(Some(RETRY_AFTER));
+    Status::with_error_details(code, error.to_string(), details)
+}
+
+/// What callers cannot mend: they learn that it happened, operators why.
+fn internal(error: &(dyn std::error::Error + 'static)) -> Status {
+    note(error);
+    Status::with_error_details(Code::Internal, "internal error; see the log", info("INTERNAL"))
+}
+
+fn note(error: &(dyn std::error::Error + 'static)) {
+    tracing::error!(error, "a call failed");
+}
+
+fn info(reason: &str) -> ErrorDetails {
+    ErrorDetails::with_error_info(reason, DOMAIN, std::collections::HashMap::new())
+}
