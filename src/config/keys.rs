@@ -122,7 +122,7 @@ settings! {
     }
 
     /// Where records and decisions are kept: in a file, or in a database server.
-    store: StoreSource {
+    store: StoreLocation {
         /// SQLite file; made with its folder where it is missing. Relative to the working
         /// directory. Not together with `store.url`.
         path: PathBuf = "./icpgate-data/icpgate.sqlite",
@@ -131,7 +131,7 @@ settings! {
     }
 
     /// The policy that decides.
-    policy: PolicySource {
+    policy: PolicyChoice {
         /// A policy that is shipped with the program. Not together with `policy.file`.
         name: PolicyName = "mainland-strict",
         /// A policy document of your own; `icpgate policy lint FILE` checks one. Relative to the

@@ -15,8 +15,8 @@ mod setting;
 
 pub use docs::{DEFAULT_FILE_PATH, REFERENCE_PATH, default_file, reference};
 pub use keys::{
-    Config, Grpc, Http, Import, KEYS, Key, Limits, Log, PolicySource, Privacy, Provider, Records,
-    StoreSource,
+    Config, Grpc, Http, Import, KEYS, Key, Limits, Log, PolicyChoice, Privacy, Provider, Records,
+    StoreLocation,
 };
 pub use load::{Effective, FILE_NAME, Flag, Inputs, Loaded, load};
 pub use privacy_key::{PrivacyKey, PrivacyKeyError, privacy_key, privacy_key_permissions};

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use icpgate_policy::codes::RecordKind;
+use icpgate_policy::policy::shipped;
 use tracing_subscriber::filter::EnvFilter;
 
 /// A type of configured value.
@@ -81,9 +82,6 @@ impl LogLevel {
 pub struct PolicyName(String);
 
 impl PolicyName {
-    /// Names of the shipped policies, the default first.
-    pub const SHIPPED: [&'static str; 2] = ["mainland-strict", "mainland-business-model"];
-
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -362,7 +360,7 @@ impl Setting for PolicyName {
     const EXPECTED: &'static str = "`mainland-strict` or `mainland-business-model`";
 
     fn read(text: &str) -> Option<Self> {
-        Self::SHIPPED.contains(&text).then(|| Self(text.to_owned()))
+        shipped(text).map(|_| Self(text.to_owned()))
     }
 
     fn show(&self) -> String {
@@ -450,6 +448,15 @@ mod tests {
         }
         assert_eq!(u32::read("0"), None);
         assert_eq!(PathBuf::read("a\0b"), None);
+    }
+
+    #[test]
+    fn every_shipped_policy_can_be_named_and_is_told() {
+        for (name, _) in icpgate_policy::policy::SHIPPED {
+            assert!(PolicyName::read(name).is_some(), "{name}");
+            assert!(PolicyName::EXPECTED.contains(name), "{name}");
+        }
+        assert_eq!(PolicyName::read("mainland"), None);
     }
 
     #[test]

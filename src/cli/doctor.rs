@@ -1,0 +1,279 @@
+//! `icpgate doctor`: looks for what keeps the program from working, and says how to mend it.
+//!
+//! It changes nothing: no key and no folder is made, so that a first run reports what is to come.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use clap::Args;
+use jiff::Timestamp;
+use serde::Serialize;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+
+use super::exit::{self, Failure};
+use super::output::{self, BAD, CARE, GOOD, Output, clean};
+use super::remote;
+use crate::config::{Config, Loaded, PrivacyKeyError, Problems, privacy_key_permissions};
+
+/// First year of this program: an earlier clock is wrong.
+const FIRST_YEAR: i16 = 2026;
+
+/// Longest time for the server on the port to answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Flags of `icpgate doctor`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  icpgate doctor
+  icpgate doctor --config /etc/icpgate/icpgate.toml --output json
+
+Exit codes: 0 nothing keeps the program from working, 1 something does")]
+pub struct DoctorArgs {
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+/// What one check found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What was looked at.
+    pub name: &'static str,
+    /// How it is.
+    pub state: State,
+    /// What was found.
+    pub detail: String,
+    /// What to do about it; empty where there is nothing to do.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub mend: String,
+}
+
+/// How something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Keeps the program from working.
+    Fail,
+    /// Works.
+    Ok,
+    /// Works, and wants somebody to look.
+    Warn,
+}
+
+impl Check {
+    /// Something that works.
+    pub fn ok(name: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            name,
+            state: State::Ok,
+            detail: detail.into(),
+            mend: String::new(),
+        }
+    }
+
+    /// Something that works and wants somebody to look.
+    pub fn warn(name: &'static str, detail: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self {
+            name,
+            state: State::Warn,
+            detail: detail.into(),
+            mend: mend.into(),
+        }
+    }
+
+    /// Something that keeps the program from working.
+    pub fn fail(name: &'static str, detail: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self {
+            name,
+            state: State::Fail,
+            detail: detail.into(),
+            mend: mend.into(),
+        }
+    }
+}
+
+/// Checks everything but the store.
+pub async fn checks(loaded: &Result<Loaded, Problems>, now: Timestamp) -> Vec<Check> {
+    let mut checks = Vec::new();
+    match loaded {
+        Ok(loaded) => {
+            let from = match &loaded.file {
+                Some(path) => format!("read from {}", path.display()),
+                None => "defaults; no configuration file".to_owned(),
+            };
+            checks.push(Check::ok("configuration", from));
+            let config: &Config = &loaded.config;
+            checks.push(key(&config.privacy.key_file));
+            checks.push(folder(&config.store.path));
+            checks.push(port("gRPC port", config.grpc.listen).await);
+            checks.push(port("HTTP port", config.http.listen).await);
+        }
+        Err(problems) => {
+            for problem in &problems.0 {
+                let mend = "mend it and run `icpgate doctor` again";
+                checks.push(Check::fail("configuration", problem.to_string(), mend));
+            }
+        }
+    }
+    checks.push(clock(now, None));
+    checks
+}
+
+/// Whether the clock can be right. `newest` is when the newest write was committed; `None`: not
+/// known.
+#[must_use]
+pub fn clock(now: Timestamp, newest: Option<Timestamp>) -> Check {
+    let mend = "set the clock of this machine, for example with NTP: answers hang on the date";
+    let shown = now.strftime("%Y-%m-%dT%H:%M:%SZ");
+    if jiff::tz::offset(8).to_datetime(now).year() < FIRST_YEAR {
+        return Check::fail(
+            "clock",
+            format!("{shown} is before this program was made"),
+            mend,
+        );
+    }
+    match newest.filter(|newest| now < *newest) {
+        Some(newest) => {
+            let newest = newest.strftime("%Y-%m-%dT%H:%M:%SZ");
+            Check::fail(
+                "clock",
+                format!("{shown} is before the newest write, {newest}"),
+                mend,
+            )
+        }
+        None => Check::ok("clock", shown.to_string()),
+    }
+}
+
+/// Prints what was found. The exit code is 1 where something keeps the program from working.
+///
+/// # Errors
+///
+/// The output cannot be written.
+pub fn report(checks: &[Check], form: Output) -> Result<u8, Failure> {
+    match form {
+        Output::Json => output::print_json(&checks)?,
+        Output::Table => {
+            let lines: String = checks.iter().map(line).collect();
+            output::print(&lines)?;
+        }
+    }
+    let failed = checks.iter().any(|check| check.state == State::Fail);
+    Ok(if failed { exit::REFUSED } else { exit::SUCCESS })
+}
+
+fn line(check: &Check) -> String {
+    let (style, mark) = match check.state {
+        State::Fail => (BAD, "✗ fail"),
+        State::Ok => (GOOD, "✓ ok  "),
+        State::Warn => (CARE, "! warn"),
+    };
+    let mut line = format!(
+        "{style}{mark}{style:#}  {:<14} {}\n",
+        check.name,
+        clean(&check.detail)
+    );
+    if !check.mend.is_empty() {
+        line.push_str(&format!("{:25}→ {}\n", "", clean(&check.mend)));
+    }
+    line
+}
+
+fn key(path: &Path) -> Check {
+    const NAME: &str = "privacy key";
+    match privacy_key_permissions(path) {
+        Ok(()) => Check::ok(
+            NAME,
+            format!("{}, readable by its owner only", path.display()),
+        ),
+        Err(PrivacyKeyError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            Check::ok(
+                NAME,
+                format!("{} is made at the first start", path.display()),
+            )
+        }
+        Err(error) => {
+            let mend = format!("run `chmod 600 {}` as its owner", path.display());
+            Check::fail(NAME, anyhow::Error::new(error).to_string(), mend)
+        }
+    }
+}
+
+/// Whether the folder of the store, or the nearest one that is there, takes files.
+fn folder(store: &Path) -> Check {
+    const NAME: &str = "data folder";
+    let mut folders = store.ancestors().skip(1).map(|folder| {
+        if folder.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            folder
+        }
+    });
+    let Some(folder) = folders.find(|folder| folder.exists()) else {
+        return Check::fail(NAME, "no part of the path is there", "mend `store.path`");
+    };
+    let probe = folder.join(format!(".icpgate-doctor-{}", std::process::id()));
+    let written = std::fs::write(&probe, b"").and_then(|()| std::fs::remove_file(&probe));
+    match written {
+        Ok(()) => Check::ok(NAME, format!("{} takes files", folder.display())),
+        Err(error) => {
+            let mend = "give this user the right to write there, or change `store.path`";
+            Check::fail(
+                NAME,
+                format!("{} takes no files: {error}", folder.display()),
+                mend,
+            )
+        }
+    }
+}
+
+/// Whether the port is free, or a server of ours answers there.
+async fn port(name: &'static str, listen: SocketAddr) -> Check {
+    match tokio::net::TcpListener::bind(listen).await {
+        Ok(_) => Check::ok(name, format!("{listen} is free")),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            if answers(listen).await {
+                Check::ok(name, format!("icpgate answers on {listen}"))
+            } else {
+                let mend = "stop the other program, or change the address";
+                Check::warn(
+                    name,
+                    format!("{listen} is taken, not by a gRPC server"),
+                    mend,
+                )
+            }
+        }
+        Err(error) => {
+            let mend = "give an address of this machine and a port that this user may use";
+            Check::fail(name, format!("{listen} cannot be used: {error}"), mend)
+        }
+    }
+}
+
+async fn answers(listen: SocketAddr) -> bool {
+    let Ok(channel) = remote::connect(&remote::url_of(listen), Some(ANSWER_TIMEOUT)).await else {
+        return false;
+    };
+    HealthClient::new(channel)
+        .check(HealthCheckRequest::default())
+        .await
+        .is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_before_the_newest_write_is_wrong() {
+        let now: Timestamp = "2026-11-22T00:00:00Z".parse().unwrap();
+        let later: Timestamp = "2026-11-22T00:00:01Z".parse().unwrap();
+        assert_eq!(clock(now, None).state, State::Ok);
+        assert_eq!(clock(now, Some(now)).state, State::Ok);
+        assert_eq!(clock(now, Some(later)).state, State::Fail);
+        assert_eq!(clock(Timestamp::UNIX_EPOCH, None).state, State::Fail);
+    }
+}

@@ -1,0 +1,145 @@
+//! `icpgate policy`: the flags, and reports on documents and cases.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use icpgate_policy::policy::{Policy, PolicyProblem};
+use serde::Serialize;
+
+use super::exit::{self, Failure};
+use super::output::{self, BAD, BOLD, GOOD, Output, clean};
+
+/// Flags of `icpgate policy`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  icpgate policy lint my-policy.toml
+  icpgate policy test policies/mainland-strict/cases/filing.toml")]
+pub struct PolicyArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: PolicyCommand,
+}
+
+/// What to do with a policy document.
+#[derive(Debug, Subcommand)]
+pub enum PolicyCommand {
+    /// Check a policy document whole and report everything that is wrong with it
+    #[command(after_help = "Examples:
+  icpgate policy lint my-policy.toml
+  icpgate policy lint my-policy.toml --output json
+
+Exit codes: 0 the document is good, 1 it is not, 66 no such file")]
+    Lint(FileArgs),
+    /// Decide the cases of a file and compare the answers with those expected
+    #[command(after_help = "Examples:
+  icpgate policy test policies/mainland-strict/cases/filing.toml
+
+Exit codes: 0 all as expected, 1 some not, 66 no such file")]
+    Test(FileArgs),
+}
+
+/// A file and the form of the answer.
+#[derive(Debug, Args)]
+pub struct FileArgs {
+    /// The file
+    #[arg(value_hint = clap::ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+/// Something that was looked at: a document, or a case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Item {
+    /// Path in the document, or name of the case.
+    pub name: String,
+    /// Whether it is as it should be.
+    pub good: bool,
+    /// What is wrong; empty where nothing is.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    file: String,
+    good: bool,
+    items: &'a [Item],
+}
+
+/// Checks a document and prints everything that is wrong with it. `wording` says what a problem is
+/// and what to do about it.
+///
+/// # Errors
+///
+/// The file cannot be read, or the output cannot be written.
+pub fn lint(
+    args: &FileArgs,
+    provider_id: &str,
+    wording: impl Fn(&PolicyProblem) -> String,
+) -> Result<u8, Failure> {
+    match Policy::compile(&read(&args.file)?, provider_id) {
+        Ok(policy) => report(args, &[], &policy.version),
+        Err(error) => {
+            let items: Vec<Item> = error
+                .problems
+                .iter()
+                .map(|(path, problem)| Item {
+                    name: path.clone(),
+                    good: false,
+                    detail: wording(problem),
+                })
+                .collect();
+            report(args, &items, "")
+        }
+    }
+}
+
+/// Reads a document or a file of cases.
+///
+/// # Errors
+///
+/// There is no such file ([`exit::NO_INPUT`]), or it is not text ([`exit::DATA`]).
+pub fn read(file: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(file).map_err(|error| {
+        let code = match error.kind() {
+            std::io::ErrorKind::InvalidData => exit::DATA,
+            _ => exit::NO_INPUT,
+        };
+        let action = format!("read {}", file.display());
+        Failure::new(code, anyhow::Error::new(error).context(action))
+    })
+}
+
+/// Prints what was found in a file. `summary` says in a few words what a good file is, such as its
+/// name and version. The exit code is 1 where some item is not as it should be.
+///
+/// # Errors
+///
+/// The output cannot be written.
+pub fn report(args: &FileArgs, items: &[Item], summary: &str) -> Result<u8, Failure> {
+    let good = items.iter().all(|item| item.good);
+    let file = args.file.display().to_string();
+    match args.output {
+        Output::Json => output::print_json(&Report { file, good, items })?,
+        Output::Table => {
+            let mut text = String::new();
+            for item in items.iter().filter(|item| !item.good) {
+                text.push_str(&format!(
+                    "{BAD}✗{BAD:#} {BOLD}{}{BOLD:#}: {}\n",
+                    clean(&item.name),
+                    clean(&item.detail)
+                ));
+            }
+            let wrong = items.iter().filter(|item| !item.good).count();
+            if good {
+                text.push_str(&format!("{GOOD}✓{GOOD:#} {file}: {}\n", clean(summary)));
+            } else {
+                text.push_str(&format!("{file}: {wrong} not as it should be\n"));
+            }
+            output::print(&text)?;
+        }
+    }
+    Ok(if good { exit::SUCCESS } else { exit::REFUSED })
+}

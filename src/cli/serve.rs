@@ -1,0 +1,35 @@
+//! Flags of `icpgate serve` and `icpgate migrate`.
+
+use clap::Args;
+
+/// Flags of `icpgate serve`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  icpgate serve
+  icpgate serve --sample
+  icpgate serve --grpc-listen 0.0.0.0:50051 --store-path /var/lib/icpgate/icpgate.sqlite
+  icpgate serve --set policy.name=mainland-business-model")]
+pub struct ServeArgs {
+    /// Load sample records first, to try the program out
+    #[arg(long)]
+    pub sample: bool,
+    /// Refuse to start on a store of an older form, and leave it as it is
+    #[arg(long)]
+    pub no_migrate: bool,
+    /// Address and port of the gRPC listener (key grpc.listen)
+    #[arg(long, value_name = "ADDRESS")]
+    pub grpc_listen: Option<String>,
+    /// Address and port of the HTTP listener (key http.listen)
+    #[arg(long, value_name = "ADDRESS")]
+    pub http_listen: Option<String>,
+    /// `SQLite` file (key store.path)
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub store_path: Option<String>,
+}
+
+/// Flags of `icpgate migrate`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  icpgate migrate
+  icpgate migrate --set store.path=/var/lib/icpgate/icpgate.sqlite")]
+pub struct MigrateArgs {}

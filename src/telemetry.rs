@@ -1,0 +1,42 @@
+//! Log lines: text or JSON, on standard error.
+//!
+//! **Absent on purpose:** metrics and traces; standard output belongs to the answers of commands.
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::config::{Log, LogFormat};
+
+/// Logging cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// Something in this process logs already.
+    #[error("set up log lines")]
+    AlreadySet(#[source] tracing_subscriber::util::TryInitError),
+    /// The level is not one.
+    #[error("read `log.level`")]
+    Level(#[source] tracing_subscriber::filter::ParseError),
+}
+
+/// Starts writing log lines. Called once, before anything that logs.
+///
+/// # Errors
+///
+/// The level is not one, or this was called before.
+pub fn init(log: &Log) -> Result<(), TelemetryError> {
+    let filter = EnvFilter::try_new(log.level.as_str()).map_err(TelemetryError::Level)?;
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    let set = match log.format {
+        LogFormat::Json => lines.json().flatten_event(true).finish().try_init(),
+        LogFormat::Text => {
+            let colour = anstream::AutoStream::choice(&std::io::stderr());
+            lines
+                .with_ansi(colour != anstream::ColorChoice::Never)
+                .finish()
+                .try_init()
+        }
+    };
+    set.map_err(TelemetryError::AlreadySet)
+}
