@@ -5,6 +5,7 @@
 
 mod provisioning;
 mod records;
+mod shed;
 mod status;
 
 use std::sync::Arc;
@@ -12,8 +13,8 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
-use tonic_health::server::HealthReporter;
 
 use crate::gate::Gate;
 use crate::proto;
@@ -22,15 +23,24 @@ use crate::proto::v1::record_service_server::RecordServiceServer;
 
 use provisioning::Provisioning;
 use records::Records;
-
-/// Largest message taken in, in octets: a thousand records with all their people fit.
-const LARGEST_MESSAGE: usize = 16 * 1024 * 1024;
+use shed::ShedLayer;
 
 /// How long a silent connection is kept before it is asked for a sign of life.
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(30);
 
 /// How long the sign of life may take.
 const KEEPALIVE_WITHIN: Duration = Duration::from_secs(10);
+
+/// Bounds on what callers may use up.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Most calls that are worked on at once.
+    pub calls: usize,
+    /// Largest request, in octets.
+    pub request: usize,
+    /// Longest time that a call may take; a shorter deadline of the caller wins.
+    pub timeout: Duration,
+}
 
 /// What can go wrong while serving.
 #[derive(Debug, thiserror::Error)]
@@ -43,20 +53,8 @@ pub enum ServeError {
     Transport(#[from] tonic::transport::Error),
 }
 
-/// Says whether the services serve.
-pub struct Health(HealthReporter);
-
-impl Health {
-    /// Tells health watchers that the services serve no more.
-    pub async fn not_serving(&self) {
-        self.0.set_not_serving::<ProvisioningServiceServer<Provisioning>>().await;
-        self.0.set_not_serving::<RecordServiceServer<Records>>().await;
-        self.0.set_service_status("", tonic_health::ServingStatus::NotServing).await;
-    }
-}
-
 /// Serves the API on a listener until `stop` is ready; then no connection is taken and calls that
-/// run are finished. `started` gets a handle on the health service.
+/// run are finished.
 ///
 /// # Errors
 ///
@@ -64,8 +62,8 @@ impl Health {
 pub async fn serve(
     listener: TcpListener,
     gate: Arc<Gate>,
-    started: impl FnOnce(Health),
-    stop: impl Future<Output = ()>,
+    limits: Limits,
+    stop: CancellationToken,
 ) -> Result<(), ServeError> {
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_serving::<ProvisioningServiceServer<Provisioning>>().await;
@@ -77,14 +75,22 @@ pub async fn serve(
         .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
         .build_v1alpha()?;
     let provisioning = ProvisioningServiceServer::new(Provisioning { gate: Arc::clone(&gate) })
-        .max_decoding_message_size(LARGEST_MESSAGE)
+        .max_decoding_message_size(limits.request)
         .max_encoding_message_size(usize::MAX);
     let records = RecordServiceServer::new(Records { gate })
-        .max_decoding_message_size(LARGEST_MESSAGE)
+        .max_decoding_message_size(limits.request)
         .max_encoding_message_size(usize::MAX);
-    started(Health(reporter));
+    let stopping = async move {
+        stop.cancelled().await;
+        // Watchers learn first, so that balancers look elsewhere while running calls finish.
+        reporter.set_not_serving::<ProvisioningServiceServer<Provisioning>>().await;
+        reporter.set_not_serving::<RecordServiceServer<Records>>().await;
+        reporter.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+    };
     Server::builder()
         .tcp_nodelay(true)
+        .timeout(limits.timeout)
+        .layer(ShedLayer::new(limits.calls))
         .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
         .http2_keepalive_timeout(Some(KEEPALIVE_WITHIN))
         .add_service(health)
@@ -92,7 +98,7 @@ pub async fn serve(
         .add_service(reflection_alpha)
         .add_service(provisioning)
         .add_service(records)
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop)
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopping)
         .await?;
     Ok(())
 }

@@ -1,0 +1,182 @@
+//! Puts the parts together; the only place that knows concrete types of all rooms.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use icpgate_policy::codes::RecordKind;
+use icpgate_policy::explain::{self, Language};
+use icpgate_policy::identity::{CheckDigits, Sealer};
+use icpgate_policy::policy::{Policy, shipped};
+use tokio::net::TcpListener;
+
+use crate::clock::Clock;
+use crate::config::{CertificateCheck, Config, MaxAge, privacy_key};
+use crate::gate::{ActivePolicy, Completeness, Gate, LogWorker};
+use crate::grpc;
+use crate::intake::{self, Intake, Line};
+use crate::lifecycle::Lifecycle;
+use crate::sample;
+use crate::store::{SqliteOptions, SqliteStore, Store};
+
+/// The parts of a process that decides or imports.
+pub struct Parts {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// The edge for records and questions.
+    pub intake: Arc<Intake>,
+    /// The policy in force.
+    pub policy: Policy,
+}
+
+/// Opens the store and prepares the edge and the policy.
+///
+/// # Errors
+///
+/// What stands in the way, with the remedy.
+pub async fn open(config: &Config, migrate: bool) -> anyhow::Result<Parts> {
+    let policy = policy(config)?;
+    let key = privacy_key(&config.privacy.key_file).context("take the privacy key")?;
+    let sealer = Sealer::new(key.as_bytes()).context("take the privacy key")?;
+    let key_id = sealer.key_id().iter().map(|byte| format!("{byte:02x}")).collect();
+    let store = SqliteStore::open(&config.store.path, SqliteOptions { migrate, key_id })
+        .await
+        .with_context(|| format!("open the store `{}`", config.store.path.display()))?;
+    let check_digits = match config.records.certificate_check {
+        CertificateCheck::Accept => CheckDigits::Accept,
+        CertificateCheck::Refuse => CheckDigits::Refuse,
+    };
+    let suffixes = Arc::new(policy.suffixes.clone());
+    let intake = Arc::new(Intake { sealer, suffixes, check_digits });
+    Ok(Parts { store: Arc::new(store), intake, policy })
+}
+
+/// Makes the gate from its parts; the worker writes the log of decisions.
+///
+/// # Errors
+///
+/// The policy cannot be encoded for the log.
+pub fn gate(
+    parts: Parts,
+    config: &Config,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<(Gate, LogWorker)> {
+    let completeness = Completeness {
+        complete_for: RecordKind::ALL
+            .iter()
+            .copied()
+            .filter(|kind| config.records.complete_for.0.contains(kind))
+            .collect(),
+        max_sync_age: match config.records.max_sync_age {
+            MaxAge::Unlimited => None,
+            MaxAge::Within(age) => Some(age.try_into().context("read records.max_sync_age")?),
+        },
+    };
+    let policy = ActivePolicy::new(parts.policy).context("encode the policy")?;
+    Ok(Gate::new(parts.store, policy, parts.intake, clock, completeness))
+}
+
+/// Loads the sample records.
+///
+/// # Errors
+///
+/// The store fails, or a record of the sample is refused, which is a defect.
+pub async fn load_sample(
+    parts: &Parts,
+    provider_id: &str,
+    clock: &dyn Clock,
+) -> anyhow::Result<u64> {
+    let text = sample::records(clock.now(), provider_id);
+    let numbered = (1..).zip(text.lines());
+    let lines = numbered.map(|(number, line)| Ok((number, Line::Text(line.as_bytes().into()))));
+    let now = || clock.now();
+    let report =
+        intake::import(futures::stream::iter(lines), &parts.intake, &*parts.store, |_| {}, now).await?;
+    if let Some((line, violations)) = report.rejected.first() {
+        let what: Vec<String> = violations
+            .iter()
+            .map(|found| format!("{}: {}", found.field, found.description(Language::English)))
+            .collect();
+        anyhow::bail!("sample line {line}: {}", what.join("; "));
+    }
+    Ok(report.lines)
+}
+
+/// Serves until the process is told to end.
+///
+/// # Errors
+///
+/// What kept it from starting, or what broke.
+pub async fn serve(
+    config: &Config,
+    sample: bool,
+    migrate: bool,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<()> {
+    let parts = open(config, migrate).await?;
+    if sample {
+        let records = load_sample(&parts, config.provider.id.as_str(), &*clock).await?;
+        tracing::info!(records, "loaded {records} sample records");
+    }
+    let store = Arc::clone(&parts.store);
+    let (gate, worker) = gate(parts, config, clock)?;
+    let gate = Arc::new(gate);
+    let listener = TcpListener::bind(config.grpc.listen)
+        .await
+        .with_context(|| format!("listen on {} (key grpc.listen)", config.grpc.listen))?;
+    let address = listener.local_addr().context("ask for the address of the listener")?;
+    let lifecycle = Lifecycle::new(config.limits.drain_timeout);
+    let (soft, hard) = (lifecycle.soft(), lifecycle.hard());
+    // The log outlives the calls: it is stopped when the last of them has gone, or when they are
+    // dropped.
+    lifecycle.spawn("the decision log", async move {
+        worker.run(async move { hard.cancelled().await }).await;
+        Ok(())
+    });
+    let version = gate.policy_version();
+    let limits = grpc::Limits {
+        calls: config.limits.max_concurrent_calls as usize,
+        request: usize::try_from(config.limits.max_request_bytes.0).unwrap_or(usize::MAX),
+        timeout: config.limits.call_timeout,
+    };
+    lifecycle.spawn("the gRPC server", async move {
+        grpc::serve(listener, gate, limits, soft).await?;
+        Ok(())
+    });
+    tracing::info!(address = %address, policy = %version, "serving gRPC on {address}");
+    let ended = lifecycle.run().await;
+    store.close().await;
+    ended?;
+    Ok(())
+}
+
+/// The configured policy.
+///
+/// # Errors
+///
+/// Everything that is wrong with it.
+pub fn policy(config: &Config) -> anyhow::Result<Policy> {
+    let (name, text) = match &config.policy.file {
+        Some(file) => (file.display().to_string(), read(file)?),
+        None => {
+            let name = config.policy.name.as_str();
+            let text = shipped(name).with_context(|| format!("no policy `{name}` is shipped"))?;
+            (name.to_owned(), text.to_owned())
+        }
+    };
+    Policy::compile(&text, config.provider.id.as_str()).map_err(|error| {
+        let problems: Vec<String> = error
+            .problems
+            .iter()
+            .map(|(path, problem)| {
+                format!("{path}: {}", explain::policy_problem(problem, Language::English))
+            })
+            .collect();
+        anyhow::anyhow!("compile policy `{name}`:\n  {}", problems.join("\n  "))
+    })
+}
+
+fn read(file: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(file)
+        .with_context(|| format!("read the policy `{}` (key policy.file)", file.display()))
+}
