@@ -4,6 +4,7 @@
 //! panics; everything a decision depends on is a parameter.
 
 pub mod calendar;
+pub mod cases;
 pub mod codes;
 pub mod decision;
 pub mod domain_name;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+pub mod cases;
 pub mod domain_name;
 pub mod field;
 pub mod file;
