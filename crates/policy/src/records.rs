@@ -331,25 +331,12 @@ impl Record {
         match self {
             Self::Subject(subject) => subject.subject_number.as_str().to_owned(),
             Self::Service(service) => service.service_number.as_str().to_owned(),
-            Self::Access(access) => {
-                format!("{}/{}", access.service_number.as_str(), access.provider_id)
-            }
+            Self::Access(access) => access.key(),
             Self::Application(application) => application.application_id.to_string(),
             Self::Licence(licence) => licence.licence_number.as_str().to_owned(),
             Self::Registration(registration) => registration.domain.ascii().to_owned(),
-            Self::Block(block) => match &block.target {
-                BlockTarget::Domain(domain) => format!("{}/{}", block.list, domain.ascii()),
-                BlockTarget::Certificate(certificate) => {
-                    format!(
-                        "{}/certificate/{}",
-                        block.list,
-                        hex(&match_key(certificate))
-                    )
-                }
-            },
-            Self::Approval(approval) => {
-                format!("{}/{}", approval.sector, approval.approval_number)
-            }
+            Self::Block(block) => block.key(),
+            Self::Approval(approval) => approval.key(),
             Self::PublicSecurityFiling(filing) => filing.number.as_str().to_owned(),
             Self::DisplayObservation(observation) => observation.domain.ascii().to_owned(),
         }
@@ -359,20 +346,13 @@ impl Record {
     #[must_use]
     pub fn shown_key(&self) -> String {
         match self {
-            Self::Block(Block {
-                list,
-                target: BlockTarget::Certificate(certificate),
-                ..
-            }) => {
-                format!("{list}/certificate/{}", certificate.mask)
-            }
+            Self::Block(block) => block.shown_key(),
             Self::Subject(_)
             | Self::Service(_)
             | Self::Access(_)
             | Self::Application(_)
             | Self::Licence(_)
             | Self::Registration(_)
-            | Self::Block(_)
             | Self::Approval(_)
             | Self::PublicSecurityFiling(_)
             | Self::DisplayObservation(_) => self.key(),
@@ -446,6 +426,46 @@ impl Record {
             | Self::PublicSecurityFiling(_)
             | Self::DisplayObservation(_) => Vec::new(),
         }
+    }
+}
+
+impl Access {
+    /// Key among access links.
+    #[must_use]
+    pub fn key(&self) -> String {
+        format!("{}/{}", self.service_number.as_str(), self.provider_id)
+    }
+}
+
+impl Block {
+    /// Key among blocks, as [`Record::key`].
+    #[must_use]
+    pub fn key(&self) -> String {
+        match &self.target {
+            BlockTarget::Domain(domain) => format!("{}/{}", self.list, domain.ascii()),
+            BlockTarget::Certificate(certificate) => {
+                format!("{}/certificate/{}", self.list, hex(&match_key(certificate)))
+            }
+        }
+    }
+
+    /// Key as shown to people, as [`Record::shown_key`].
+    #[must_use]
+    pub fn shown_key(&self) -> String {
+        match &self.target {
+            BlockTarget::Domain(_) => self.key(),
+            BlockTarget::Certificate(certificate) => {
+                format!("{}/certificate/{}", self.list, certificate.mask)
+            }
+        }
+    }
+}
+
+impl Approval {
+    /// Key among approvals.
+    #[must_use]
+    pub fn key(&self) -> String {
+        format!("{}/{}", self.sector, self.approval_number)
     }
 }
 

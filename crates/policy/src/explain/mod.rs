@@ -1,4 +1,26 @@
 //! All wording for callers, English and Chinese; no other module holds any.
+//!
+//! **Invariant:** wording is looked up, not made: a text is static but where a number, a day or a
+//! name of the case is told in it. **Never** decides anything, and never shows a name of a person,
+//! a whole certificate number, or a number of a subject other than the one asked about.
+//! Start at [`finding`].
+
+mod decision;
+mod details;
+pub mod domain_name;
+pub mod identity;
+mod meaning;
+mod message;
+mod names;
+pub mod numbers;
+mod pass;
+mod policy;
+mod references;
+mod remedy;
+pub mod rules_page;
+mod titles;
+
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +31,14 @@ pub mod file;
 pub mod identity;
 pub mod numbers;
 pub mod question;
+pub use decision::{Explained, FindingText, evidence_key, finding, obligation, verdict};
+pub use meaning::reason_meaning;
+pub use policy::policy_problem;
+pub use references::rule_references;
+pub use titles::rule_title;
+
+/// A text; static where nothing of the case is told in it.
+pub type Text = Cow<'static, str>;
 
 /// Language of an answer.
 #[derive(
@@ -20,4 +50,14 @@ pub enum Language {
     English,
     /// Simplified Chinese.
     Chinese,
+}
+
+impl Language {
+    /// The one of two texts that is in this language.
+    const fn pick<'a>(self, english: &'a str, chinese: &'a str) -> &'a str {
+        match self {
+            Self::English => english,
+            Self::Chinese => chinese,
+        }
+    }
 }
