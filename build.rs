@@ -12,7 +12,10 @@ const PROTOS: [&str; 2] = [
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
-    #[expect(clippy::disallowed_methods, reason = "how cargo tells a build script its folder")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how cargo tells a build script its folder"
+    )]
     let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
     let descriptors = protox::compile(PROTOS, ["proto"])?;
     let encoded = descriptors.encode_to_vec();

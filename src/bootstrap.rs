@@ -38,7 +38,11 @@ pub async fn open(config: &Config, migrate: bool) -> anyhow::Result<Parts> {
     let policy = policy(config)?;
     let key = privacy_key(&config.privacy.key_file).context("take the privacy key")?;
     let sealer = Sealer::new(key.as_bytes()).context("take the privacy key")?;
-    let key_id = sealer.key_id().iter().map(|byte| format!("{byte:02x}")).collect();
+    let key_id = sealer
+        .key_id()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let store = SqliteStore::open(&config.store.path, SqliteOptions { migrate, key_id })
         .await
         .with_context(|| format!("open the store `{}`", config.store.path.display()))?;
@@ -47,8 +51,16 @@ pub async fn open(config: &Config, migrate: bool) -> anyhow::Result<Parts> {
         CertificateCheck::Refuse => CheckDigits::Refuse,
     };
     let suffixes = Arc::new(policy.suffixes.clone());
-    let intake = Arc::new(Intake { sealer, suffixes, check_digits });
-    Ok(Parts { store: Arc::new(store), intake, policy })
+    let intake = Arc::new(Intake {
+        sealer,
+        suffixes,
+        check_digits,
+    });
+    Ok(Parts {
+        store: Arc::new(store),
+        intake,
+        policy,
+    })
 }
 
 /// Makes the gate from its parts; the worker writes the log of decisions.
@@ -73,7 +85,13 @@ pub fn gate(
         },
     };
     let policy = ActivePolicy::new(parts.policy).context("encode the policy")?;
-    Ok(Gate::new(parts.store, policy, parts.intake, clock, completeness))
+    Ok(Gate::new(
+        parts.store,
+        policy,
+        parts.intake,
+        clock,
+        completeness,
+    ))
 }
 
 /// Loads the sample records.
@@ -90,8 +108,14 @@ pub async fn load_sample(
     let numbered = (1..).zip(text.lines());
     let lines = numbered.map(|(number, line)| Ok((number, Line::Text(line.as_bytes().into()))));
     let now = || clock.now();
-    let report =
-        intake::import(futures::stream::iter(lines), &parts.intake, &*parts.store, |_| {}, now).await?;
+    let report = intake::import(
+        futures::stream::iter(lines),
+        &parts.intake,
+        &*parts.store,
+        |_| {},
+        now,
+    )
+    .await?;
     if let Some((line, violations)) = report.rejected.first() {
         let what: Vec<String> = violations
             .iter()
@@ -124,7 +148,9 @@ pub async fn serve(
     let listener = TcpListener::bind(config.grpc.listen)
         .await
         .with_context(|| format!("listen on {} (key grpc.listen)", config.grpc.listen))?;
-    let address = listener.local_addr().context("ask for the address of the listener")?;
+    let address = listener
+        .local_addr()
+        .context("ask for the address of the listener")?;
     let lifecycle = Lifecycle::new(config.limits.drain_timeout);
     let (soft, hard) = (lifecycle.soft(), lifecycle.hard());
     // The log outlives the calls: it is stopped when the last of them has gone, or when they are
@@ -169,7 +195,10 @@ pub fn policy(config: &Config) -> anyhow::Result<Policy> {
             .problems
             .iter()
             .map(|(path, problem)| {
-                format!("{path}: {}", explain::policy_problem(problem, Language::English))
+                format!(
+                    "{path}: {}",
+                    explain::policy_problem(problem, Language::English)
+                )
             })
             .collect();
         anyhow::anyhow!("compile policy `{name}`:\n  {}", problems.join("\n  "))

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use icpgate::cli::exit::{self, Failure, OrExit as _};
 use icpgate::cli::{self, Cli};
@@ -33,5 +34,5 @@ fn try_main(cli: &Cli) -> Result<u8, Failure> {
         .enable_all()
         .build()
         .or_exit(exit::SOFTWARE)?;
-    runtime.block_on(cli::dispatch(cli, &SystemClock))
+    runtime.block_on(cli::dispatch(cli, Arc::new(SystemClock)))
 }

@@ -1,11 +1,18 @@
 //! Runs the command that was given.
 
+use std::sync::Arc;
+
 use super::config::ConfigCommand;
 use super::exit::{self, Failure, OrExit as _};
-use super::{Cli, Command, check, completions, config, doctor, import, number, remote};
+use super::policy::PolicyCommand;
+use super::{
+    Cli, Command, check, completions, config, doctor, import, number, output, policy, remote,
+};
+use crate::bootstrap::{self, Parts};
 use crate::clock::Clock;
 use crate::config::{Config, load};
 use crate::intake::ndjson::Limits;
+use crate::intake::token;
 use crate::telemetry;
 
 /// Runs a command and returns its exit code.
@@ -13,7 +20,7 @@ use crate::telemetry;
 /// # Errors
 ///
 /// Why it could not do what it was asked, with the exit code for that.
-pub async fn dispatch(cli: &Cli, clock: &dyn Clock) -> Result<u8, Failure> {
+pub async fn dispatch(cli: &Cli, clock: Arc<dyn Clock>) -> Result<u8, Failure> {
     match &cli.command {
         Command::Check(args) => {
             // Asking a named server needs no configuration, and a broken one is no obstacle.
@@ -38,15 +45,49 @@ pub async fn dispatch(cli: &Cli, clock: &dyn Clock) -> Result<u8, Failure> {
             let limits = import_limits(&config);
             match &args.server {
                 Some(url) => import::over_grpc(args, limits, url).await,
-                None => Err(no_store()),
+                None => {
+                    let parts = open(&config, true).await?;
+                    let store = &*parts.store;
+                    let done =
+                        import::into_store(args, limits, &parts.intake, store, &*clock, token);
+                    let code = done.await;
+                    parts.store.close().await;
+                    code
+                }
             }
         }
         Command::Number(args) => number::run(args, clock.now()),
-        Command::Migrate(_) | Command::Policy(_) | Command::Serve(_) => {
-            with_log(cli)?;
-            Err(no_store())
+        Command::Migrate(_) => {
+            let config = with_log(cli)?;
+            let parts = open(&config, true).await?;
+            let head = parts.store.head().await.or_exit(exit::IO)?;
+            parts.store.close().await;
+            let path = config.store.path.display();
+            output::print(&format!(
+                "{path} has the form of this version; revision {}\n",
+                head.0
+            ))?;
+            Ok(exit::SUCCESS)
+        }
+        Command::Policy(args) => {
+            let config = cli.load_config()?.config;
+            match &args.command {
+                PolicyCommand::Lint(args) => policy::lint(args, config.provider.id.as_str()),
+                PolicyCommand::Test(args) => policy::test(args, &config),
+            }
+        }
+        Command::Serve(args) => {
+            let config = with_log(cli)?;
+            bootstrap::serve(&config, args.sample, !args.no_migrate, clock)
+                .await
+                .or_exit(exit::SOFTWARE)?;
+            Ok(exit::SUCCESS)
         }
     }
+}
+
+async fn open(config: &Config, migrate: bool) -> Result<Parts, Failure> {
+    bootstrap::open(config, migrate).await.or_exit(exit::IO)
 }
 
 /// Loads the configuration and starts writing log lines, for commands that work in this process.
@@ -61,11 +102,4 @@ fn import_limits(config: &Config) -> Limits {
         line: usize::try_from(config.import.max_line_bytes.0).unwrap_or(usize::MAX),
         decompressed: config.import.max_decompressed_bytes.0,
     }
-}
-
-fn no_store() -> Failure {
-    Failure::new(
-        exit::SOFTWARE,
-        anyhow::anyhow!("this build has no store and decides nothing"),
-    )
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
+use icpgate_policy::facts::Revision;
 use jiff::Timestamp;
 use serde::Serialize;
 use tonic_health::pb::HealthCheckRequest;
@@ -16,6 +17,7 @@ use tonic_health::pb::health_client::HealthClient;
 use super::exit::{self, Failure};
 use super::output::{self, BAD, CARE, GOOD, Output, clean};
 use super::remote;
+use crate::bootstrap;
 use crate::config::{Config, Loaded, PrivacyKeyError, Problems, privacy_key_permissions};
 
 /// First year of this program: an earlier clock is wrong.
@@ -95,7 +97,7 @@ impl Check {
     }
 }
 
-/// Checks everything but the store.
+/// Checks everything.
 pub async fn checks(loaded: &Result<Loaded, Problems>, now: Timestamp) -> Vec<Check> {
     let mut checks = Vec::new();
     match loaded {
@@ -118,7 +120,60 @@ pub async fn checks(loaded: &Result<Loaded, Problems>, now: Timestamp) -> Vec<Ch
             }
         }
     }
-    checks.push(clock(now, None));
+    match loaded {
+        Ok(loaded) => checks.extend(store_checks(&loaded.config, now).await),
+        Err(_) => checks.push(clock(now, None)),
+    }
+    checks
+}
+
+/// Looks for what keeps policy, store and clock from working. Makes no store where there is none.
+async fn store_checks(config: &Config, now: Timestamp) -> Vec<Check> {
+    let mut checks = vec![match bootstrap::policy(config) {
+        Ok(policy) => Check::ok("policy", policy.version.to_string()),
+        Err(error) => {
+            let mend = "mend the document; `icpgate policy lint FILE` checks it";
+            Check::fail("policy", format!("{error:#}"), mend)
+        }
+    }];
+    if !config.store.path.exists() {
+        let detail = format!(
+            "{} is not there yet; it is made at the first start",
+            config.store.path.display()
+        );
+        checks.push(Check::ok("store", detail));
+        checks.push(clock(now, None));
+        return checks;
+    }
+    let found = async {
+        let parts = bootstrap::open(config, false).await?;
+        let counts = parts.store.counts().await?;
+        let head = parts.store.head().await?;
+        let before = (Revision(head.0.saturating_sub(1)), None);
+        let newest = parts
+            .store
+            .changes(before, 1)
+            .await?
+            .pop()
+            .map(|change| change.committed_at);
+        parts.store.close().await;
+        anyhow::Ok((counts, head, newest))
+    };
+    match found.await {
+        Ok((counts, head, newest)) => {
+            let records: u64 = counts.iter().map(|(_, count)| count).sum();
+            checks.push(Check::ok(
+                "store",
+                format!("{records} records, revision {}", head.0),
+            ));
+            checks.push(clock(now, newest));
+        }
+        Err(error) => {
+            let mend = "do as the message says, or run `icpgate migrate` after an upgrade";
+            checks.push(Check::fail("store", format!("{error:#}"), mend));
+            checks.push(clock(now, None));
+        }
+    }
     checks
 }
 

@@ -3,11 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use icpgate_policy::policy::{Policy, PolicyProblem};
+use icpgate_policy::cases;
+use icpgate_policy::explain::cases::{case_error, failure};
+use icpgate_policy::explain::{Language, policy_problem};
+use icpgate_policy::policy::Policy;
 use serde::Serialize;
 
-use super::exit::{self, Failure};
+use super::exit::{self, Failure, OrExit as _};
 use super::output::{self, BAD, BOLD, GOOD, Output, clean};
+use crate::bootstrap;
+use crate::config::Config;
 
 /// Flags of `icpgate policy`.
 #[derive(Debug, Args)]
@@ -68,17 +73,12 @@ struct Report<'a> {
     items: &'a [Item],
 }
 
-/// Checks a document and prints everything that is wrong with it. `wording` says what a problem is
-/// and what to do about it.
+/// Checks a document and prints everything that is wrong with it.
 ///
 /// # Errors
 ///
 /// The file cannot be read, or the output cannot be written.
-pub fn lint(
-    args: &FileArgs,
-    provider_id: &str,
-    wording: impl Fn(&PolicyProblem) -> String,
-) -> Result<u8, Failure> {
+pub fn lint(args: &FileArgs, provider_id: &str) -> Result<u8, Failure> {
     match Policy::compile(&read(&args.file)?, provider_id) {
         Ok(policy) => report(args, &[], &policy.version),
         Err(error) => {
@@ -88,11 +88,106 @@ pub fn lint(
                 .map(|(path, problem)| Item {
                     name: path.clone(),
                     good: false,
-                    detail: wording(problem),
+                    detail: policy_problem(problem, Language::English),
                 })
                 .collect();
             report(args, &items, "")
         }
+    }
+}
+
+/// Decides the cases of a file and compares the answers with those expected. The policy is the one
+/// that lies beside the folder of the file as `policy.toml`, else the configured one. A policy
+/// document in place of a file of cases stands for the files in its folder `cases`.
+///
+/// # Errors
+///
+/// A file cannot be read, the policy does not compile, or the output cannot be written.
+pub fn test(args: &FileArgs, config: &Config) -> Result<u8, Failure> {
+    let files = case_files(&args.file)?;
+    let policy = tested_policy(&args.file, config)?;
+    let mut items = Vec::new();
+    for file in &files {
+        let name = |case: &str| match files.as_slice() {
+            [_] => case.to_owned(),
+            _ => format!("{}: {case}", file.display()),
+        };
+        match cases::parse(&read(file)?) {
+            Ok(parsed) => items.extend(cases::run(&policy, &parsed).iter().map(|result| {
+                let failures: Vec<String> = result
+                    .failures
+                    .iter()
+                    .map(|found| failure(found, Language::English))
+                    .collect();
+                Item {
+                    name: name(&result.name),
+                    good: result.passed(),
+                    detail: failures.join("; "),
+                }
+            })),
+            Err(errors) => items.extend(errors.iter().map(|error| Item {
+                name: name(&error.path),
+                good: false,
+                detail: case_error(error, Language::English),
+            })),
+        }
+    }
+    let summary = format!("{} cases as expected under {}", items.len(), policy.version);
+    report(args, &items, &summary)
+}
+
+/// The files of cases that an argument stands for.
+fn case_files(file: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let document = read(file)?.parse::<toml::Table>().is_ok_and(|table| {
+        !table.contains_key("case") && (table.contains_key("name") || table.contains_key("extends"))
+    });
+    if !document {
+        return Ok(vec![file.to_owned()]);
+    }
+    let folder = file.with_file_name("cases");
+    let missing = || {
+        let error = anyhow::anyhow!("no files of cases in {}", folder.display());
+        Failure::new(exit::NO_INPUT, error)
+    };
+    let entries = std::fs::read_dir(&folder).map_err(|_| missing())?;
+    let mut files: Vec<PathBuf> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "toml")
+        })
+        .collect();
+    files.sort();
+    if files.is_empty() {
+        Err(missing())
+    } else {
+        Ok(files)
+    }
+}
+
+/// The policy that a file of cases is about.
+fn tested_policy(file: &Path, config: &Config) -> Result<Policy, Failure> {
+    let beside = |path: &Path| path.parent().map(|folder| folder.join("policy.toml"));
+    let own = file
+        .parent()
+        .and_then(|folder| beside(folder))
+        .filter(|path| path.is_file());
+    let document = if file.with_file_name("cases").is_dir() {
+        Some(file.to_owned())
+    } else {
+        own
+    };
+    match document {
+        Some(path) => {
+            Policy::compile(&read(&path)?, config.provider.id.as_str()).map_err(|error| {
+                let shown = path.display();
+                let error = anyhow::Error::new(error).context(format!(
+                    "compile {shown}; `icpgate policy lint {shown}` tells more"
+                ));
+                Failure::new(exit::CONFIG, error)
+            })
+        }
+        None => bootstrap::policy(config).or_exit(exit::CONFIG),
     }
 }
 

@@ -44,7 +44,9 @@ impl Gate {
     /// answer is indeterminate.
     pub async fn check(&self, question: Question) -> Result<Answer, GateError> {
         let mut answers = self.check_all(vec![Ok(question)]).await;
-        answers.pop().unwrap_or(Err(GateError::Malformed(Vec::new())))
+        answers
+            .pop()
+            .unwrap_or(Err(GateError::Malformed(Vec::new())))
     }
 
     /// Answers questions in their order; what is malformed already keeps its error. One bad
@@ -69,7 +71,8 @@ impl Gate {
                 let at = answers.len();
                 let answer = match facts {
                     Ok(gathered) => {
-                        self.answer(&policy, asked, gathered, at, &mut waiting).await
+                        self.answer(&policy, asked, gathered, at, &mut waiting)
+                            .await
                     }
                     Err(error) => Err(error),
                 };
@@ -93,8 +96,15 @@ impl Gate {
         at: usize,
         waiting: &mut Vec<(usize, Receipt)>,
     ) -> Result<Answer, GateError> {
-        let Some(asked) = asked else { return Err(GateError::Malformed(Vec::new())) };
-        let decision = decide(&policy.policy, &asked.request, &gathered.facts, self.clock.now());
+        let Some(asked) = asked else {
+            return Err(GateError::Malformed(Vec::new()));
+        };
+        let decision = decide(
+            &policy.policy,
+            &asked.request,
+            &gathered.facts,
+            self.clock.now(),
+        );
         let decision_id = identify(&asked.request, &gathered.facts, policy, &decision);
         let durable = asked.request.profile.purpose == Purpose::Activation;
         let answer = Answer {
@@ -125,8 +135,16 @@ impl Gate {
         let found = if sets.iter().all(Vec::is_empty) {
             // Nothing to look up: only the place of the log may matter, for freshness tokens.
             let fresh = asked.iter().flatten().any(|asked| asked.at_least.is_some());
-            let head = if fresh { self.store.head().await } else { Ok(Revision(0)) };
-            head.map(|revision| Found { sets: Vec::new(), revision, synced_at: Vec::new() })
+            let head = if fresh {
+                self.store.head().await
+            } else {
+                Ok(Revision(0))
+            };
+            head.map(|revision| Found {
+                sets: Vec::new(),
+                revision,
+                synced_at: Vec::new(),
+            })
         } else {
             self.store.find(&sets).await
         };
@@ -144,7 +162,11 @@ impl Gate {
             .unwrap_or(Entitlement::unknown(Why::StoreUnavailable));
         let answered = found.is_some();
         let revision = found.as_ref().map(|found| found.revision);
-        let mut sets = found.as_mut().map(|found| std::mem::take(&mut found.sets)).unwrap_or_default().into_iter();
+        let mut sets = found
+            .as_mut()
+            .map(|found| std::mem::take(&mut found.sets))
+            .unwrap_or_default()
+            .into_iter();
         asked
             .into_iter()
             .map(|asked| {
@@ -182,7 +204,12 @@ impl Asked {
             // The embedded store answers every read from its newest committed state.
             Consistency::MinimizeLatency | Consistency::FullyConsistent => None,
         };
-        Self { request, wanted, order_id: question.order_id, at_least }
+        Self {
+            request,
+            wanted,
+            order_id: question.order_id,
+            at_least,
+        }
     }
 }
 

@@ -59,14 +59,22 @@ pub struct LogWorker {
     clock: Arc<dyn Clock>,
 }
 
-pub(super) fn decision_log(
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
-) -> (LogHandle, LogWorker) {
+pub(super) fn decision_log(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> (LogHandle, LogWorker) {
     let (sender, receiver) = mpsc::channel(QUEUE);
     let seen = Arc::new(Mutex::new(Seen::default()));
-    let handle = LogHandle { queue: sender, seen: Arc::clone(&seen) };
-    (handle, LogWorker { queue: receiver, seen, store, clock })
+    let handle = LogHandle {
+        queue: sender,
+        seen: Arc::clone(&seen),
+    };
+    (
+        handle,
+        LogWorker {
+            queue: receiver,
+            seen,
+            store,
+            clock,
+        },
+    )
 }
 
 /// Tells when a decision is in the store.
@@ -178,7 +186,10 @@ impl LogWorker {
                 }
             })
             .collect();
-        self.store.record_decisions(decisions).await.map_err(Arc::new)?;
+        self.store
+            .record_decisions(decisions)
+            .await
+            .map_err(Arc::new)?;
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         for entry in group {
             seen.insert(entry.answer.decision_id.clone());

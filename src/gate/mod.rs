@@ -111,7 +111,17 @@ impl Gate {
     ) -> (Self, LogWorker) {
         let (log, worker) = log::decision_log(Arc::clone(&store), Arc::clone(&clock));
         let policy = ArcSwap::from_pointee(policy);
-        (Self { store, policy, intake, clock, completeness, log }, worker)
+        (
+            Self {
+                store,
+                policy,
+                intake,
+                clock,
+                completeness,
+                log,
+            },
+            worker,
+        )
     }
 
     /// The edge through which records and questions enter.
@@ -147,7 +157,9 @@ impl Gate {
         &self,
         wire: crate::proto::v1::CheckProvisioningRequest,
     ) -> Result<Question, GateError> {
-        self.intake.question(wire, self.clock.now()).map_err(GateError::Malformed)
+        self.intake
+            .question(wire, self.clock.now())
+            .map_err(GateError::Malformed)
     }
 }
 
@@ -173,5 +185,8 @@ impl Completeness {
 }
 
 fn content(bytes: Vec<u8>) -> Content {
-    Content { digest: *blake3::hash(&bytes).as_bytes(), bytes: bytes.into() }
+    Content {
+        digest: *blake3::hash(&bytes).as_bytes(),
+        bytes: bytes.into(),
+    }
 }

@@ -65,7 +65,10 @@ impl Gate {
             return Err(malformed("records", FieldProblem::Missing));
         }
         if records.len() > MOST {
-            let problem = FieldProblem::TooMany { limit: MOST, found: records.len() };
+            let problem = FieldProblem::TooMany {
+                limit: MOST,
+                found: records.len(),
+            };
             return Err(malformed("records", problem));
         }
         let now = self.clock.now();
@@ -97,7 +100,13 @@ impl Gate {
         }
         let found = text.chars().count();
         if found > DOMAIN_LIMIT {
-            return Err(malformed("domain", FieldProblem::TooLong { limit: DOMAIN_LIMIT, found }));
+            return Err(malformed(
+                "domain",
+                FieldProblem::TooLong {
+                    limit: DOMAIN_LIMIT,
+                    found,
+                },
+            ));
         }
         let name = match domain_name::parse(text, &self.intake.suffixes) {
             Ok(Host::Name(name)) => name,
@@ -106,8 +115,10 @@ impl Gate {
             }
             Err(error) => return Err(malformed("domain", FieldProblem::Domain(error))),
         };
-        let handles =
-            name.candidates().map(|name| Handle::name(&domain_name::fold(name))).collect();
+        let handles = name
+            .candidates()
+            .map(|name| Handle::name(&domain_name::fold(name)))
+            .collect();
         let found = self.store.find(&[handles]).await?;
         Ok(KnownDomain {
             ascii: name.ascii().to_owned(),
@@ -126,9 +137,18 @@ impl Gate {
     pub async fn changes(&self, page: &Page) -> Result<Changes, GateError> {
         let limit = match page.page_size {
             0 => USUAL_PAGE,
-            size => u32::try_from(size).ok().filter(|size| *size as usize <= MOST).ok_or_else(
-                || malformed("page_size", FieldProblem::Question(QuestionProblem::OutOfRange { least: 1, most: MOST as u64 })),
-            )?,
+            size => u32::try_from(size)
+                .ok()
+                .filter(|size| *size as usize <= MOST)
+                .ok_or_else(|| {
+                    malformed(
+                        "page_size",
+                        FieldProblem::Question(QuestionProblem::OutOfRange {
+                            least: 1,
+                            most: MOST as u64,
+                        }),
+                    )
+                })?,
         };
         let after = if !page.page_token.is_empty() {
             let place = parse_place(&page.page_token);
@@ -139,7 +159,10 @@ impl Gate {
             (Revision(0), None)
         } else {
             let revision = parse_token(&page.after_revision);
-            (revision.ok_or_else(|| bad_token("after_revision", &page.after_revision))?, None)
+            (
+                revision.ok_or_else(|| bad_token("after_revision", &page.after_revision))?,
+                None,
+            )
         };
         // One more than asked for tells whether there is a next page.
         let mut changes = self.store.changes(after, limit + 1).await?;
@@ -149,7 +172,10 @@ impl Gate {
             Some(last) if more => format!("{}.{:x}", token(last.revision), last.place),
             Some(_) | None => String::new(),
         };
-        Ok(Changes { changes, next_page_token })
+        Ok(Changes {
+            changes,
+            next_page_token,
+        })
     }
 
     /// A recorded decision, whole.
@@ -167,7 +193,10 @@ impl Gate {
         let recorded = self.store.decision(decision_id).await?;
         let recorded = recorded.ok_or_else(|| GateError::NoSuchDecision(id()))?;
         let mut decision = v1::Decision::decode(recorded.answer.as_slice()).map_err(|error| {
-            GateError::Unreadable { decision_id: id(), problem: error.to_string() }
+            GateError::Unreadable {
+                decision_id: id(),
+                problem: error.to_string(),
+            }
         })?;
         decision.served_from = v1::ServedFrom::Store as i32;
         Ok(decision)
@@ -180,9 +209,17 @@ fn parse_place(text: &str) -> Option<(Revision, u32)> {
 }
 
 fn bad_token(field: &str, text: &str) -> GateError {
-    malformed(field, FieldProblem::Question(QuestionProblem::Token { text: Shown::new(text) }))
+    malformed(
+        field,
+        FieldProblem::Question(QuestionProblem::Token {
+            text: Shown::new(text),
+        }),
+    )
 }
 
 fn malformed(field: &str, problem: FieldProblem) -> GateError {
-    GateError::Malformed(vec![Violation { field: field.to_owned(), problem }])
+    GateError::Malformed(vec![Violation {
+        field: field.to_owned(),
+        problem,
+    }])
 }

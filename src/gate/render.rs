@@ -22,16 +22,23 @@ pub fn render(answer: &Answer, input: &str, view: View) -> v1::Decision {
         request: &answer.request,
         facts: &answer.facts,
         decision,
+        language: answer.request.profile.language,
     };
     let shown = |finding: &&Finding| match view {
         View::Full => true,
-        View::Basic => matches!(
-            finding.outcome,
-            Outcome::Deny | Outcome::Review | Outcome::Indeterminate
-        ) || finding.reason.is_some(),
+        View::Basic => {
+            matches!(
+                finding.outcome,
+                Outcome::Deny | Outcome::Review | Outcome::Indeterminate
+            ) || finding.reason.is_some()
+        }
     };
-    let mut findings: Vec<v1::Finding> =
-        decision.findings.iter().filter(shown).map(|found| finding(&context, found)).collect();
+    let mut findings: Vec<v1::Finding> = decision
+        .findings
+        .iter()
+        .filter(shown)
+        .map(|found| finding(&context, found))
+        .collect();
     if view == View::Full {
         not_applicable(&context, &mut findings);
     }
@@ -46,7 +53,11 @@ pub fn render(answer: &Answer, input: &str, view: View) -> v1::Decision {
     v1::Decision {
         decision_id: answer.decision_id.clone(),
         verdict: decision.verdict.to_number(),
-        reasons: decision.reasons().into_iter().map(|reason| reason.to_number()).collect(),
+        reasons: decision
+            .reasons()
+            .into_iter()
+            .map(|reason| reason.to_number())
+            .collect(),
         findings,
         obligations,
         domain: Some(domain(answer, input)),
@@ -93,7 +104,11 @@ fn finding(context: &Explained<'_>, finding: &Finding) -> v1::Finding {
         reason: finding.reason.map_or(0, |reason| reason.to_number()),
         message: text.message.into_owned(),
         remediation: text.remediation.into_owned(),
-        references: text.references.iter().map(|&reference| reference.to_owned()).collect(),
+        references: text
+            .references
+            .iter()
+            .map(|&reference| reference.to_owned())
+            .collect(),
         evidence,
     }
 }
@@ -102,16 +117,16 @@ fn finding(context: &Explained<'_>, finding: &Finding) -> v1::Finding {
 fn not_applicable(context: &Explained<'_>, findings: &mut Vec<v1::Finding>) {
     let mut rest = std::mem::take(findings);
     for rule in RULES {
-        let (own, others): (Vec<_>, Vec<_>) =
-            rest.into_iter().partition(|found| found.rule == rule.id.as_str());
+        let (own, others): (Vec<_>, Vec<_>) = rest
+            .into_iter()
+            .partition(|found| found.rule == rule.id.as_str());
         rest = others;
         if own.is_empty() {
             findings.push(v1::Finding {
                 rule: rule.id.as_str().to_owned(),
                 outcome: Outcome::NotApplicable.to_number(),
-                message: explain::not_applicable(rule.id, context.request.profile.language)
-                    .into_owned(),
-                references: explain::references(rule.id)
+                message: explain::not_applicable(context.language).to_owned(),
+                references: explain::rule_references(rule.id)
                     .iter()
                     .map(|&reference| reference.to_owned())
                     .collect(),
@@ -124,7 +139,10 @@ fn not_applicable(context: &Explained<'_>, findings: &mut Vec<v1::Finding>) {
 }
 
 fn domain(answer: &Answer, input: &str) -> v1::DecisionDomain {
-    let mut domain = v1::DecisionDomain { input: input.to_owned(), ..Default::default() };
+    let mut domain = v1::DecisionDomain {
+        input: input.to_owned(),
+        ..Default::default()
+    };
     if let Ok(Host::Name(name)) = &answer.request.host {
         let star = if name.is_wildcard() { "*." } else { "" };
         domain.ascii = format!("{star}{}", name.ascii());
@@ -136,8 +154,17 @@ fn domain(answer: &Answer, input: &str) -> v1::DecisionDomain {
 
 fn filing(answer: &Answer) -> Option<v1::DecisionFiling> {
     let filing = answer.decision.filing?;
-    let service = answer.facts.name.services.get(usize::from(filing.service))?;
-    let subject = &answer.facts.name.subjects.get(usize::from(filing.subject))?.value;
+    let service = answer
+        .facts
+        .name
+        .services
+        .get(usize::from(filing.service))?;
+    let subject = &answer
+        .facts
+        .name
+        .subjects
+        .get(usize::from(filing.subject))?
+        .value;
     let subject_name = match subject.nature {
         SubjectNature::Individual => String::new(),
         SubjectNature::Enterprise

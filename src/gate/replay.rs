@@ -41,8 +41,10 @@ pub fn replay(recorded: &RecordedDecision, decision_id: &str) -> Result<Vec<u8>,
     let policy = Policy::from_source(source)?;
     let request = Request::new(profile, &policy.suffixes);
     let decision = decide(&policy, &request, &facts, recorded.decided_at);
-    let policy = ActivePolicy::new(policy)
-        .map_err(|source| ReplayError::Decode { part: "policy", source })?;
+    let policy = ActivePolicy::new(policy).map_err(|source| ReplayError::Decode {
+        part: "policy",
+        source,
+    })?;
     let answer = Answer {
         decision_id: decision_id.to_owned(),
         decision,

@@ -66,7 +66,9 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
     let (reporter, health) = tonic_health::server::health_reporter();
-    reporter.set_serving::<ProvisioningServiceServer<Provisioning>>().await;
+    reporter
+        .set_serving::<ProvisioningServiceServer<Provisioning>>()
+        .await;
     reporter.set_serving::<RecordServiceServer<Records>>().await;
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
@@ -74,18 +76,26 @@ pub async fn serve(
     let reflection_alpha = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
         .build_v1alpha()?;
-    let provisioning = ProvisioningServiceServer::new(Provisioning { gate: Arc::clone(&gate) })
-        .max_decoding_message_size(limits.request)
-        .max_encoding_message_size(usize::MAX);
+    let provisioning = ProvisioningServiceServer::new(Provisioning {
+        gate: Arc::clone(&gate),
+    })
+    .max_decoding_message_size(limits.request)
+    .max_encoding_message_size(usize::MAX);
     let records = RecordServiceServer::new(Records { gate })
         .max_decoding_message_size(limits.request)
         .max_encoding_message_size(usize::MAX);
     let stopping = async move {
         stop.cancelled().await;
         // Watchers learn first, so that balancers look elsewhere while running calls finish.
-        reporter.set_not_serving::<ProvisioningServiceServer<Provisioning>>().await;
-        reporter.set_not_serving::<RecordServiceServer<Records>>().await;
-        reporter.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+        reporter
+            .set_not_serving::<ProvisioningServiceServer<Provisioning>>()
+            .await;
+        reporter
+            .set_not_serving::<RecordServiceServer<Records>>()
+            .await;
+        reporter
+            .set_service_status("", tonic_health::ServingStatus::NotServing)
+            .await;
     };
     Server::builder()
         .tcp_nodelay(true)

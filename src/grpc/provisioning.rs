@@ -39,7 +39,9 @@ impl ProvisioningService for Provisioning {
         request: Request<v1::BatchCheckProvisioningRequest>,
     ) -> Result<Response<v1::BatchCheckProvisioningResponse>, Status> {
         let results = answers(&self.gate, request.into_inner().requests).await?;
-        Ok(Response::new(v1::BatchCheckProvisioningResponse { results }))
+        Ok(Response::new(v1::BatchCheckProvisioningResponse {
+            results,
+        }))
     }
 
     type ScreenDomainsStream =
@@ -53,9 +55,14 @@ impl ProvisioningService for Provisioning {
         // flow control is ours.
         let state = (request.into_inner(), Arc::clone(&self.gate));
         let responses = futures::stream::try_unfold(state, |(mut batches, gate)| async move {
-            let Some(batch) = batches.message().await? else { return Ok(None) };
+            let Some(batch) = batches.message().await? else {
+                return Ok(None);
+            };
             let results = answers(&gate, batch.requests).await?;
-            let response = v1::ScreenDomainsResponse { sequence: batch.sequence, results };
+            let response = v1::ScreenDomainsResponse {
+                sequence: batch.sequence,
+                results,
+            };
             Ok(Some((response, (batches, gate))))
         });
         Ok(Response::new(Box::pin(responses)))
@@ -66,8 +73,14 @@ impl ProvisioningService for Provisioning {
         request: Request<v1::GetDecisionRequest>,
     ) -> Result<Response<v1::GetDecisionResponse>, Status> {
         let decision_id = request.into_inner().decision_id;
-        let decision = self.gate.recorded_decision(&decision_id).await.map_err(status)?;
-        Ok(Response::new(v1::GetDecisionResponse { decision: Some(decision) }))
+        let decision = self
+            .gate
+            .recorded_decision(&decision_id)
+            .await
+            .map_err(status)?;
+        Ok(Response::new(v1::GetDecisionResponse {
+            decision: Some(decision),
+        }))
     }
 }
 
@@ -79,14 +92,28 @@ async fn answers(
     if requests.is_empty() || requests.len() > BATCH {
         let problem = match requests.len() {
             0 => FieldProblem::Missing,
-            found => FieldProblem::TooMany { limit: BATCH, found },
+            found => FieldProblem::TooMany {
+                limit: BATCH,
+                found,
+            },
         };
-        return Err(malformed(&[Violation { field: "requests".to_owned(), problem }]));
+        return Err(malformed(&[Violation {
+            field: "requests".to_owned(),
+            problem,
+        }]));
     }
-    let questions: Vec<_> = requests.into_iter().map(|wire| gate.question(wire)).collect();
+    let questions: Vec<_> = requests
+        .into_iter()
+        .map(|wire| gate.question(wire))
+        .collect();
     let shown: Vec<_> = questions
         .iter()
-        .map(|question| question.as_ref().ok().map(|Question { input, view, .. }| (input.clone(), *view)))
+        .map(|question| {
+            question
+                .as_ref()
+                .ok()
+                .map(|Question { input, view, .. }| (input.clone(), *view))
+        })
         .collect();
     let answers = gate.check_all(questions).await;
     let results = answers.into_iter().zip(shown).map(|(answer, shown)| {
@@ -97,7 +124,9 @@ async fn answers(
             (Ok(_), None) => error(&malformed(&[])),
             (Err(failure), _) => error(&status(failure)),
         };
-        v1::CheckProvisioningResult { result: Some(result) }
+        v1::CheckProvisioningResult {
+            result: Some(result),
+        }
     });
     Ok(results.collect())
 }

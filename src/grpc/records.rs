@@ -22,8 +22,14 @@ impl RecordService for Records {
         &self,
         request: Request<v1::PutRecordsRequest>,
     ) -> Result<Response<v1::PutRecordsResponse>, Status> {
-        let written = self.gate.put(request.into_inner().records).await.map_err(status)?;
-        Ok(Response::new(v1::PutRecordsResponse { revision: token(written.revision) }))
+        let written = self
+            .gate
+            .put(request.into_inner().records)
+            .await
+            .map_err(status)?;
+        Ok(Response::new(v1::PutRecordsResponse {
+            revision: token(written.revision),
+        }))
     }
 
     async fn import_records(
@@ -37,7 +43,11 @@ impl RecordService for Records {
             match stream.message().await {
                 Ok(Some(message)) => {
                     let position = position + 1;
-                    let number = if message.line == 0 { position } else { message.line };
+                    let number = if message.line == 0 {
+                        position
+                    } else {
+                        message.line
+                    };
                     let line = Line::Record(Box::new(message.record.unwrap_or_default()));
                     Some((Ok((number, line)), (stream, position, broken)))
                 }
@@ -63,7 +73,11 @@ impl RecordService for Records {
         &self,
         request: Request<v1::GetDomainRequest>,
     ) -> Result<Response<v1::GetDomainResponse>, Status> {
-        let known = self.gate.domain(&request.into_inner().domain).await.map_err(status)?;
+        let known = self
+            .gate
+            .domain(&request.into_inner().domain)
+            .await
+            .map_err(status)?;
         let records = known
             .records
             .iter()
@@ -131,5 +145,8 @@ fn response(report: ImportReport) -> v1::ImportRecordsResponse {
 
 fn violation(violation: Violation) -> v1::FieldViolation {
     let description = violation.description(Language::English);
-    v1::FieldViolation { field: violation.field, description }
+    v1::FieldViolation {
+        field: violation.field,
+        description,
+    }
 }

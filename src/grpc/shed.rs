@@ -29,7 +29,9 @@ pub(super) struct ShedLayer {
 impl ShedLayer {
     /// Lets `most` calls be worked on at once.
     pub(super) fn new(most: usize) -> Self {
-        Self { places: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))) }
+        Self {
+            places: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
+        }
     }
 }
 
@@ -37,7 +39,10 @@ impl<S> Layer<S> for ShedLayer {
     type Service = Shed<S>;
 
     fn layer(&self, inner: S) -> Shed<S> {
-        Shed { inner, places: Arc::clone(&self.places) }
+        Shed {
+            inner,
+            places: Arc::clone(&self.places),
+        }
     }
 }
 

@@ -50,8 +50,14 @@ pub(super) fn import(error: &ImportError) -> Status {
 
 /// A status as it stands in an answer to one of several questions.
 pub(super) fn inside(status: &Status) -> tonic_types::Status {
-    let details = tonic_types::Status::decode(status.details()).unwrap_or_default().details;
-    tonic_types::Status { code: status.code() as i32, message: status.message().to_owned(), details }
+    let details = tonic_types::Status::decode(status.details())
+        .unwrap_or_default()
+        .details;
+    tonic_types::Status {
+        code: status.code() as i32,
+        message: status.message().to_owned(),
+        details,
+    }
 }
 
 /// INVALID_ARGUMENT with a field violation each.
@@ -99,7 +105,11 @@ fn passing(code: Code, reason: &str, error: &dyn std::error::Error) -> Status {
 /// What callers cannot mend: they learn that it happened, operators why.
 fn internal(error: &(dyn std::error::Error + 'static)) -> Status {
     note(error);
-    Status::with_error_details(Code::Internal, "internal error; see the log", info("INTERNAL"))
+    Status::with_error_details(
+        Code::Internal,
+        "internal error; see the log",
+        info("INTERNAL"),
+    )
 }
 
 fn note(error: &(dyn std::error::Error + 'static)) {

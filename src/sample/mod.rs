@@ -17,7 +17,9 @@ pub fn records(now: Timestamp, provider_id: &str) -> String {
     let mut rest = RECORDS;
     while let Some((before, after)) = rest.split_once("{{") {
         text.push_str(before);
-        let Some((mark, after)) = after.split_once("}}") else { break };
+        let Some((mark, after)) = after.split_once("}}") else {
+            break;
+        };
         text.push_str(&value(mark, now, provider_id));
         rest = after;
     }
@@ -26,9 +28,14 @@ pub fn records(now: Timestamp, provider_id: &str) -> String {
 }
 
 fn value(mark: &str, now: Timestamp, provider_id: &str) -> String {
-    let days = |text: &str| text.trim_end_matches('d').parse::<i64>().unwrap_or_default();
+    let days = |text: &str| {
+        text.trim_end_matches('d')
+            .parse::<i64>()
+            .unwrap_or_default()
+    };
     let after = |days: i64| {
-        now.saturating_add(SignedDuration::from_hours(24 * days)).unwrap_or(now)
+        now.saturating_add(SignedDuration::from_hours(24 * days))
+            .unwrap_or(now)
     };
     if mark == "provider" {
         provider_id.to_owned()

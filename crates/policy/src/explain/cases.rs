@@ -143,6 +143,9 @@ fn problem_chinese(problem: &CaseProblem) -> String {
             format!("应为{expected}")
         }
         CaseProblem::NotAllowed { allowed } => format!("应为以下之一：{}", allowed.join("、")),
+        CaseProblem::NotOfRule => {
+            "应为规则及其可得出的理由，例如 `R12 ACCESS_LINK_GRACE`".to_owned()
+        }
         CaseProblem::Instant => "应为带时区偏移的时刻，例如 `2026-11-22T10:00:00+08:00`".to_owned(),
         CaseProblem::Day(DayError::Form) => "应为日期，例如 `2026-11-22`".to_owned(),
         CaseProblem::Day(DayError::NoSuchDay) => "没有这一天".to_owned(),

@@ -108,6 +108,15 @@ pub const fn verdict(verdict: Verdict, language: Language) -> &'static str {
     }
 }
 
+/// What is told of a rule that does not apply to the question.
+#[must_use]
+pub const fn not_applicable(language: Language) -> &'static str {
+    language.pick(
+        "The rule does not apply to this question.",
+        "该规则不适用于本次查询。",
+    )
+}
+
 /// Kind and key of a record that a finding rests on, such as `service/京ICP备10046444号-1`, and
 /// where it comes from. Certificates in keys are masked. `None` for evidence that names a part of
 /// the request and no record.

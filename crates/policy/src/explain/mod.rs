@@ -5,9 +5,12 @@
 //! a whole certificate number, or a number of a subject other than the one asked about.
 //! Start at [`finding`].
 
+pub mod cases;
 mod decision;
 mod details;
 pub mod domain_name;
+pub mod field;
+pub mod file;
 pub mod identity;
 mod meaning;
 mod message;
@@ -15,6 +18,7 @@ mod names;
 pub mod numbers;
 mod pass;
 mod policy;
+pub mod question;
 mod references;
 mod remedy;
 pub mod rules_page;
@@ -24,14 +28,9 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-pub mod cases;
-pub mod domain_name;
-pub mod field;
-pub mod file;
-pub mod identity;
-pub mod numbers;
-pub mod question;
-pub use decision::{Explained, FindingText, evidence_key, finding, obligation, verdict};
+pub use decision::{
+    Explained, FindingText, evidence_key, finding, not_applicable, obligation, verdict,
+};
 pub use meaning::reason_meaning;
 pub use policy::policy_problem;
 pub use references::rule_references;
