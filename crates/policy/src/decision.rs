@@ -17,8 +17,8 @@ use crate::rules::{self, RuleId};
 pub struct Decision {
     /// The verdict.
     pub verdict: Verdict,
-    /// What each rule found, in the order in which rules are explained; every rule of the table
-    /// has at least one.
+    /// What each rule found that applies, in the order in which rules are explained; a rule of
+    /// the table that has none does not apply.
     pub findings: Vec<Finding>,
     /// The filing that covers the name.
     pub filing: Option<Filing>,

@@ -43,37 +43,32 @@ fn domain(case: &Case<'_>, sheet: &mut Sheet<'_>) {
 }
 
 fn subject(case: &Case<'_>, sheet: &mut Sheet<'_>) {
-    let holder = match case.party {
-        Party::Known(holder) => holder,
-        Party::Unknown(kind, why) => return sheet.unknown(RuleId::R05, kind, why),
-        Party::Nobody => return,
-    };
+    if let Party::Unknown(kind, why) = case.party {
+        return sheet.unknown(RuleId::R05, kind, why);
+    }
     let (facts, set) = match (&case.facts.applicant, case.pre_filing()) {
         (Some(applicant), true) => (applicant, FactSet::Applicant),
         (None, true) => return,
         (_, false) => (&case.facts.name, FactSet::Name),
     };
-    let Some(certificate) = holder.certificate else {
-        return;
+    // A mini program and the website behind it may be filed by different subjects.
+    let other = case.mini_program.and_then(|own| own.subject).filter(|_| !case.pre_filing());
+    let other = other.map(|subject| &subject.fact.value.certificate);
+    let party = match case.party {
+        Party::Known(holder) => holder.certificate,
+        Party::Unknown(..) | Party::Nobody => None,
     };
+    if party.is_none() && other.is_none() {
+        return;
+    }
     let mut blocked = false;
     for (index, fact) in facts.blocks.iter().enumerate() {
-        let BlockTarget::Certificate(target) = &fact.value.target else {
-            continue;
-        };
-        if is_same(target, certificate) && stands(&fact.value, sheet) {
+        let BlockTarget::Certificate(target) = &fact.value.target else { continue };
+        let own = party.into_iter().chain(other).any(|own| is_same(target, own));
+        if own && stands(&fact.value, sheet) {
             blocked = true;
-            let evidence = Evidence {
-                set,
-                kind: RecordKind::Block,
-                index: place(index),
-            };
-            sheet.fire(
-                RuleId::R05,
-                Reason::SubjectBlacklisted,
-                Detail::None,
-                &[evidence],
-            );
+            let evidence = Evidence { set, kind: RecordKind::Block, index: place(index) };
+            sheet.fire(RuleId::R05, Reason::SubjectBlacklisted, Detail::None, &[evidence]);
         }
     }
     if !blocked {

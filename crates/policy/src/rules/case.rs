@@ -292,11 +292,8 @@ pub(crate) fn coverage<'a>(
         return none;
     }
     if wanted == ServiceKind::Website {
-        if let Some(other) = other_kind(facts, name, horizon) {
-            return other;
-        }
-        if let Some(variant) = variant(facts, name, horizon) {
-            return variant;
+        if let Some(related) = other_kind(facts, name).or_else(|| variant(facts, name)) {
+            return related;
         }
     }
     none.state = FilingState::NotFound;
@@ -342,11 +339,8 @@ fn pick<'a>(
             continue;
         };
         let state = state_of(service, &subject.fact.value);
-        let rank = Rank {
-            in_force: matches!(state, FilingState::Filed | FilingState::Restricted),
-            approved_at: service.approved_at,
-            number: service.service_number.as_str(),
-        };
+        let in_force = matches!(state, FilingState::Filed | FilingState::Restricted);
+        let rank = Rank { in_force, ..Rank::of(fact) };
         let (best, coverage) = if state == FilingState::Cancelled {
             (&mut cancelled_rank, &mut picked.cancelled)
         } else {
@@ -374,7 +368,14 @@ struct Rank<'a> {
     number: &'a str,
 }
 
-fn state_of(service: &Service, subject: &Subject) -> FilingState {
+impl<'a> Rank<'a> {
+    fn of(fact: &'a Fact<Service>) -> Self {
+        let approved_at = fact.value.approved_at;
+        Self { in_force: true, approved_at, number: fact.value.service_number.as_str() }
+    }
+}
+
+pub(crate) fn state_of(service: &Service, subject: &Subject) -> FilingState {
     match (service.status, subject.status) {
         (ServiceStatus::Cancelled, _) | (_, SubjectStatus::Cancelled) => FilingState::Cancelled,
         (ServiceStatus::Suspended, _) | (_, SubjectStatus::Suspended) => FilingState::Suspended,
@@ -392,7 +393,7 @@ const fn covers_below(kind: ServiceKind) -> bool {
     matches!(kind, ServiceKind::Website | ServiceKind::MiniProgram)
 }
 
-fn subject_of<'a>(facts: &'a NameFacts, service: &Service) -> Option<Entry<'a, Subject>> {
+pub(crate) fn subject_of<'a>(facts: &'a NameFacts, service: &Service) -> Option<Entry<'a, Subject>> {
     let number = service.service_number.subject();
     facts
         .subjects
@@ -423,63 +424,60 @@ fn application(facts: &NameFacts, name: &HostName) -> Option<u16> {
 }
 
 /// A service of another kind that covers the name and is in force.
-fn other_kind<'a>(
-    facts: &'a NameFacts,
-    name: &'a HostName,
-    horizon: &mut Horizon,
-) -> Option<Coverage<'a>> {
-    let mut unknown = None;
-    for kind in [
-        ServiceKind::App,
-        ServiceKind::MiniProgram,
-        ServiceKind::QuickApp,
-    ] {
-        for candidate in name.candidates() {
-            let standing = pick(facts, name, candidate, kind, horizon, &mut unknown).standing;
-            if let Some(found) = standing.filter(|found| found.state != FilingState::Suspended) {
-                return Some(Coverage {
-                    state: FilingState::OtherKind,
-                    ..found
-                });
-            }
-        }
-    }
-    None
+fn other_kind<'a>(facts: &'a NameFacts, name: &'a HostName) -> Option<Coverage<'a>> {
+    name.candidates().find_map(|candidate| {
+        let covers = |service: &Service| {
+            let reaches = match service.kind {
+                ServiceKind::Website => false,
+                ServiceKind::App | ServiceKind::QuickApp => candidate == name.ascii(),
+                ServiceKind::MiniProgram => true,
+            };
+            reaches && service.domains.iter().any(|domain| domain.ascii() == candidate)
+        };
+        let found = best_in_force(facts, FilingState::OtherKind, covers)?;
+        Some(Coverage { at: Some(candidate), ..found })
+    })
 }
 
 /// A website filing in force of the name's script twin.
-fn variant<'a>(
-    facts: &'a NameFacts,
-    name: &'a HostName,
-    _horizon: &mut Horizon,
-) -> Option<Coverage<'a>> {
-    for candidate in name.candidates() {
+fn variant<'a>(facts: &'a NameFacts, name: &'a HostName) -> Option<Coverage<'a>> {
+    name.candidates().find_map(|candidate| {
         let fold = domain_name::fold(candidate);
-        for (index, fact) in facts.services.iter().enumerate() {
-            let service = &fact.value;
-            let twin = service.kind == ServiceKind::Website
+        best_in_force(facts, FilingState::VariantOnly, |service| {
+            service.kind == ServiceKind::Website
                 && service
                     .domains
                     .iter()
-                    .any(|domain| domain.ascii() != candidate && domain.fold() == &*fold);
-            if !twin {
-                continue;
-            }
-            let Some(subject) = subject_of(facts, service) else {
-                continue;
-            };
-            if state_of(service, &subject.fact.value) == FilingState::Filed {
-                return Some(Coverage {
-                    state: FilingState::VariantOnly,
-                    service: Some(entry(index, fact)),
-                    subject: Some(subject),
-                    at: None,
-                    application: None,
-                });
-            }
+                    .any(|domain| domain.ascii() != candidate && domain.fold() == &*fold)
+        })
+    })
+}
+
+/// The best of the services in force that `covers` takes, told with a state of its own.
+fn best_in_force<'a>(
+    facts: &'a NameFacts,
+    state: FilingState,
+    covers: impl Fn(&Service) -> bool,
+) -> Option<Coverage<'a>> {
+    let found = facts.services.iter().enumerate().filter(|(_, fact)| covers(&fact.value));
+    let in_force = found.filter_map(|(index, fact)| {
+        let subject = subject_of(facts, &fact.value)?;
+        match state_of(&fact.value, &subject.fact.value) {
+            FilingState::Filed | FilingState::Restricted => Some((entry(index, fact), subject)),
+            FilingState::NotAsked
+            | FilingState::Suspended
+            | FilingState::InProgress
+            | FilingState::Cancelled
+            | FilingState::Unknown(..)
+            | FilingState::OtherKind
+            | FilingState::VariantOnly
+            | FilingState::NotFound => None,
         }
-    }
-    None
+    });
+    let (service, subject) =
+        in_force.max_by(|(a, _), (b, _)| Rank::of(a.fact).cmp(&Rank::of(b.fact)))?;
+    let (service, subject) = (Some(service), Some(subject));
+    Some(Coverage { state, service, subject, at: None, application: None })
 }
 
 fn subject<'a>(coverage: &Coverage<'a>) -> Party<'a> {

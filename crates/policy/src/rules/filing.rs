@@ -3,10 +3,10 @@
 //! One state of filing has one reason; which service the state is about is found in `case`.
 
 use super::blocks::is_same;
-use super::case::{Case, Coverage, FilingState, Party};
+use super::case::{Case, Coverage, FilingState, Party, entry, state_of, subject_of};
 use super::{RuleId, Sheet};
-use crate::codes::{Product, Reason, RecordKind, ServiceStatus, SubjectStatus};
-use crate::decision::Detail;
+use crate::codes::{Product, Reason, RecordKind, ServiceKind, ServiceStatus, SubjectStatus};
+use crate::decision::{Detail, EvidenceList, FactSet};
 
 pub(super) fn run(case: &Case<'_>, sheet: &mut Sheet<'_>) {
     if case.pre_filing() {
@@ -71,56 +71,56 @@ fn own_kind(coverage: &Coverage<'_>, rule: RuleId, missing: Reason, sheet: &mut 
     sheet.fire(rule, reason, detail, &evidence);
 }
 
-/// Before filing: a name that is filed already can only be filed by the same subject.
+/// Before filing: a name that is filed already can only be filed by the same subject. Bodies under
+/// a government suffix file by themselves below their parents' name.
 fn filed_by_another(case: &Case<'_>, sheet: &mut Sheet<'_>) {
     let Some(name) = case.name else { return };
-    let coverage = &case.filing;
-    match coverage.state {
-        FilingState::Filed | FilingState::Restricted | FilingState::Suspended => {}
-        FilingState::Unknown(kind, why) => return sheet.unknown(RuleId::R53, kind, why),
-        FilingState::NotAsked
-        | FilingState::InProgress
-        | FilingState::Cancelled
-        | FilingState::OtherKind
-        | FilingState::VariantOnly
-        | FilingState::NotFound => {
-            // An application or a cancelled filing does not show what the registry may lack.
-            match sheet.absent(case.facts.name.entitlement.missing(RecordKind::Service)) {
-                Ok(()) => sheet.pass(RuleId::R53, &coverage.evidence()),
-                Err(why) => sheet.unknown(RuleId::R53, RecordKind::Service, why),
-            }
-            return;
+    let facts = &case.facts.name;
+    let mut unknown = None;
+    let mut own: EvidenceList = EvidenceList::new();
+    for (index, fact) in facts.services.iter().enumerate() {
+        let service = &fact.value;
+        let named = service.domains.iter().any(|domain| {
+            domain.ascii() == name.ascii() || (!name.is_government() && case.reaches(domain))
+        });
+        if service.kind != ServiceKind::Website || !named {
+            continue;
         }
+        let Some(subject) = subject_of(facts, service) else {
+            // Not effective before its subject is there, unless the subject may be there unseen.
+            if let Err(why) = sheet.absent(facts.entitlement.missing(RecordKind::Subject)) {
+                unknown = unknown.or(Some((RecordKind::Subject, why)));
+            }
+            continue;
+        };
+        if state_of(service, &subject.fact.value) == FilingState::Cancelled {
+            continue;
+        }
+        let evidence = entry(index, fact).evidence(FactSet::Name, RecordKind::Service);
+        let filed = &subject.fact.value;
+        let detail = match case.party {
+            Party::Known(holder)
+                if holder.number == Some(filed.subject_number)
+                    || holder.certificate.is_some_and(|own| is_same(own, &filed.certificate)) =>
+            {
+                let _ = own.try_push(evidence);
+                continue;
+            }
+            Party::Known(_) => Detail::OtherSubject,
+            Party::Nobody => Detail::NoApplicant,
+            Party::Unknown(kind, why) => return sheet.unknown(RuleId::R53, kind, why),
+        };
+        return sheet.fire(RuleId::R53, Reason::FiledByAnotherSubject, detail, &[evidence]);
     }
-    // Bodies under a government suffix file by themselves below their parents' name.
-    if name.is_government() && coverage.at != Some(name.ascii()) {
-        return sheet.pass(RuleId::R53, &coverage.evidence());
+    if let Some((kind, why)) = unknown {
+        return sheet.unknown(RuleId::R53, kind, why);
     }
-    let Some(subject) = coverage.subject else {
-        return;
-    };
-    let filed = &subject.fact.value;
-    let (own, detail) = match case.party {
-        Party::Known(holder) => (
-            holder.number == Some(filed.subject_number)
-                || holder
-                    .certificate
-                    .is_some_and(|own| is_same(own, &filed.certificate)),
-            Detail::OtherSubject,
-        ),
-        Party::Nobody => (false, Detail::NoApplicant),
-        Party::Unknown(kind, why) => return sheet.unknown(RuleId::R53, kind, why),
-    };
-    if own {
-        sheet.pass(RuleId::R53, &coverage.evidence());
-    } else {
-        sheet.fire(
-            RuleId::R53,
-            Reason::FiledByAnotherSubject,
-            detail,
-            &coverage.evidence(),
-        );
+    if own.is_empty()
+        && let Err(why) = sheet.absent(facts.entitlement.missing(RecordKind::Service))
+    {
+        return sheet.unknown(RuleId::R53, RecordKind::Service, why);
     }
+    sheet.pass(RuleId::R53, &own);
 }
 
 fn changing(coverage: &Coverage<'_>) -> bool {

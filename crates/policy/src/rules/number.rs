@@ -29,9 +29,10 @@ pub(super) fn run(case: &Case<'_>, sheet: &mut Sheet<'_>) {
         return sheet.fire(RuleId::R17, Reason::FilingNumberInvalid, detail, &[]);
     }
     sheet.pass(RuleId::R17, &[]);
-    let recorded = case.mini_program.as_ref().filter(|own| on_record(own));
-    let recorded = recorded.or_else(|| on_record(&case.filing).then_some(&case.filing));
-    let Some(recorded) = recorded else { return };
+    let recorded = case.mini_program.as_ref().unwrap_or(&case.filing);
+    if !on_record(recorded) {
+        return;
+    }
     // A mini program's backend is covered by two filings, and either number is right.
     let also = case.mini_program.is_some() && right(&case.filing, number);
     if also || right(recorded, number) {
