@@ -333,13 +333,11 @@ impl<'a> Reading<'a> {
         path: &Path<'_>,
         wire: Option<&v1::Certificate>,
     ) -> Option<SealedCertificate> {
-        match wire.filter(|wire| is_given(wire)) {
-            Some(wire) => self.given_certificate(path, wire),
-            None => {
-                self.refuse(path, FieldProblem::Missing);
-                None
-            }
+        let certificate = self.certificate_or_none(path, wire)?;
+        if certificate.is_none() {
+            self.refuse(path, FieldProblem::Missing);
         }
+        certificate
     }
 
     /// A certificate; `Some(None)` where not given.

@@ -10,6 +10,7 @@
 mod fields;
 mod import;
 mod kinds;
+mod line;
 pub mod ndjson;
 mod outgoing;
 mod question;

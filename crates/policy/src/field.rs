@@ -61,7 +61,7 @@ pub enum FieldProblem {
     /// The letter of a service number stands for another kind of service.
     LetterNotKind {
         /// The number.
-        number: ServiceNumber,
+        number: Box<ServiceNumber>,
         /// Kind that its letter stands for.
         letter: ServiceKind,
         /// Kind that the record gives.
@@ -83,9 +83,9 @@ pub enum FieldProblem {
     /// The service number is not under the subject number beside it.
     NotItsSubject {
         /// The service number.
-        service: ServiceNumber,
+        service: Box<ServiceNumber>,
         /// The subject number.
-        subject: SubjectNumber,
+        subject: Box<SubjectNumber>,
     },
     /// Not a number of the kind asked for.
     Number {
@@ -259,7 +259,7 @@ pub enum Content {
     JsonPretty,
     /// A PDF document.
     Pdf,
-    /// An SQLite database.
+    /// A database file of `SQLite`.
     Sqlite,
     /// Other text.
     Text,

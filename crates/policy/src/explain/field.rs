@@ -11,49 +11,25 @@ use crate::field::FieldProblem;
 /// What is wrong with a field and what to do about it, in one sentence or two.
 #[must_use]
 pub fn field_problem(problem: &FieldProblem, language: Language) -> String {
-    match problem {
-        FieldProblem::Certificate(error) => identity::certificate_error(error, language),
-        FieldProblem::Domain(error) => domain_name::host_error(error, language),
-        FieldProblem::Line(problem) => file::line_problem(problem, language),
-        FieldProblem::Name(error) => identity::name_error(error, language),
-        FieldProblem::Question(problem) => question::question_problem(problem, language),
-        FieldProblem::Number { error, text } => {
-            let why = numbers::number_error(error, language);
-            match language {
-                Language::English => format!("`{text}`: {why}"),
-                Language::Chinese => format!("`{text}`：{why}"),
-            }
-        }
-        FieldProblem::Control { .. }
-        | FieldProblem::Day { .. }
-        | FieldProblem::DomainIsAddress(_)
-        | FieldProblem::DomainIsWildcard { .. }
-        | FieldProblem::EndBeforeStart { .. }
-        | FieldProblem::InFuture { .. }
-        | FieldProblem::Instant
-        | FieldProblem::LetterNotKind { .. }
-        | FieldProblem::Masked
-        | FieldProblem::Missing
-        | FieldProblem::NoneOf { .. }
-        | FieldProblem::NotItsSubject { .. }
-        | FieldProblem::Share { .. }
-        | FieldProblem::TooLong { .. }
-        | FieldProblem::TooMany { .. }
-        | FieldProblem::UnknownCode { .. } => match language {
-            Language::English => english(problem),
-            Language::Chinese => chinese(problem),
-        },
+    match language {
+        Language::English => english(problem),
+        Language::Chinese => chinese(problem),
     }
 }
 
 fn english(problem: &FieldProblem) -> String {
     match problem {
-        FieldProblem::Certificate(_)
-        | FieldProblem::Domain(_)
-        | FieldProblem::Line(_)
-        | FieldProblem::Name(_)
-        | FieldProblem::Number { .. }
-        | FieldProblem::Question(_) => field_problem(problem, Language::English),
+        FieldProblem::Certificate(error) => identity::certificate_error(error, Language::English),
+        FieldProblem::Domain(error) => domain_name::host_error(error, Language::English),
+        FieldProblem::Line(problem) => file::line_problem(problem, Language::English),
+        FieldProblem::Name(error) => identity::name_error(error, Language::English),
+        FieldProblem::Number { error, text } => {
+            format!(
+                "`{text}`: {}",
+                numbers::number_error(error, Language::English)
+            )
+        }
+        FieldProblem::Question(problem) => question::question_problem(problem, Language::English),
         FieldProblem::Control { position } => {
             format!("character {position} is a control character; remove it")
         }
@@ -127,12 +103,16 @@ fn english(problem: &FieldProblem) -> String {
 
 fn chinese(problem: &FieldProblem) -> String {
     match problem {
-        FieldProblem::Certificate(_)
-        | FieldProblem::Domain(_)
-        | FieldProblem::Line(_)
-        | FieldProblem::Name(_)
-        | FieldProblem::Number { .. }
-        | FieldProblem::Question(_) => field_problem(problem, Language::Chinese),
+        FieldProblem::Certificate(error) => identity::certificate_error(error, Language::Chinese),
+        FieldProblem::Domain(error) => domain_name::host_error(error, Language::Chinese),
+        FieldProblem::Line(problem) => file::line_problem(problem, Language::Chinese),
+        FieldProblem::Name(error) => identity::name_error(error, Language::Chinese),
+        FieldProblem::Number { error, text } => {
+            format!("`{text}`：{}", numbers::number_error(error, Language::Chinese))
+        }
+        FieldProblem::Question(problem) => {
+            question::question_problem(problem, Language::Chinese)
+        }
         FieldProblem::Control { position } => {
             format!("第 {position} 个字符是控制字符；请删除")
         }

@@ -112,15 +112,18 @@ fn filed_by_another(case: &Case<'_>, sheet: &mut Sheet<'_>) {
         };
         return sheet.fire(RuleId::R53, Reason::FiledByAnotherSubject, detail, &[evidence]);
     }
-    if let Some((kind, why)) = unknown {
-        return sheet.unknown(RuleId::R53, kind, why);
+    if !own.is_empty() {
+        return sheet.pass(RuleId::R53, &own);
     }
-    if own.is_empty()
+    if unknown.is_none()
         && let Err(why) = sheet.absent(facts.entitlement.missing(RecordKind::Service))
     {
-        return sheet.unknown(RuleId::R53, RecordKind::Service, why);
+        unknown = Some((RecordKind::Service, why));
     }
-    sheet.pass(RuleId::R53, &own);
+    match unknown {
+        Some((kind, why)) => sheet.unknown(RuleId::R53, kind, why),
+        None => sheet.pass(RuleId::R53, &[]),
+    }
 }
 
 fn changing(coverage: &Coverage<'_>) -> bool {
