@@ -294,9 +294,9 @@ fn faults_name_the_field_and_the_column() {
             LineProblem::Incomplete,
         ),
         (
-            format!(r#"{{"a" "{secret}"}}"#),
+            format!(r#"{{"subject" "{secret}"}}"#),
             "",
-            LineProblem::NotJson { column: 6 },
+            LineProblem::NotJson { column: 12 },
         ),
         (
             format!("{GOOD} {GOOD}"),
