@@ -6,15 +6,12 @@ use icpgate_policy::codes::{
 use icpgate_policy::field::{FieldProblem, kind_of_letter};
 use icpgate_policy::identity::Holder;
 use icpgate_policy::numbers::{ServiceNumber, SubjectNumber};
-use icpgate_policy::records::{
-    Access, Application, Parent, Person, RecordDomain, Service, Subject,
-};
+use icpgate_policy::records::{Access, Application, Parent, RecordDomain, Service, Subject};
 
-use super::{all, drop_repeats, texts};
-use crate::intake::fields::{Path, Reading, TEXT_LIMIT, kind_of};
+use super::{all, drop_repeats, people, texts};
+use crate::intake::fields::{Path, Reading, TEXT_LIMIT};
 use crate::proto::v1;
 
-const PEOPLE_LIMIT: usize = 200;
 const PARENTS_LIMIT: usize = 50;
 const DOMAINS_LIMIT: usize = 1000;
 
@@ -59,27 +56,6 @@ pub(super) fn subject(
         status: status?,
         people: people?,
         parents: parents?,
-    })
-}
-
-/// Persons and companies behind an organisation, in the field `people`.
-fn people(reading: &mut Reading<'_>, at: &Path<'_>, wire: &[v1::Person]) -> Option<Vec<Person>> {
-    reading.bounded(&at.field("people"), wire, PEOPLE_LIMIT)?;
-    all(wire, |index, wire| {
-        person(reading, &at.entry("people", index), wire)
-    })
-}
-
-fn person(reading: &mut Reading<'_>, at: &Path<'_>, wire: &v1::Person) -> Option<Person> {
-    let role = reading.code(&at.field("role"), wire.role);
-    let holder = Holder::of(kind_of(wire.certificate.as_ref()));
-    let name = reading.name_or_none(&at.field("name"), &wire.name, holder);
-    let certificate =
-        reading.certificate_or_none(&at.field("certificate"), wire.certificate.as_ref());
-    Some(Person {
-        role: role?,
-        name: name?,
-        certificate: certificate?,
     })
 }
 

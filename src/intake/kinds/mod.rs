@@ -9,9 +9,10 @@ mod filing;
 use std::collections::BTreeSet;
 
 use icpgate_policy::field::FieldProblem;
-use icpgate_policy::records::Record;
+use icpgate_policy::identity::Holder;
+use icpgate_policy::records::{Person, Record};
 
-use super::fields::{Path, Reading, TEXT_LIMIT};
+use super::fields::{Path, Reading, TEXT_LIMIT, kind_of};
 use crate::proto::v1;
 use evidence::{
     approval, block, display_observation, licence, public_security_filing, registration,
@@ -20,6 +21,8 @@ use filing::{access, application, service, subject};
 
 /// Most content types, businesses or statuses; the longest of these catalogues has fewer.
 const CODES_LIMIT: usize = 100;
+
+const PEOPLE_LIMIT: usize = 200;
 
 /// Fields of which a record has one.
 const KINDS: &[&str] = &[
@@ -80,6 +83,31 @@ pub(super) fn record(
             None
         }
     }
+}
+
+/// Persons and companies behind an organisation, in the field `people`.
+pub(super) fn people(
+    reading: &mut Reading<'_>,
+    at: &Path<'_>,
+    wire: &[v1::Person],
+) -> Option<Vec<Person>> {
+    reading.bounded(&at.field("people"), wire, PEOPLE_LIMIT)?;
+    all(wire, |index, wire| {
+        person(reading, &at.entry("people", index), wire)
+    })
+}
+
+fn person(reading: &mut Reading<'_>, at: &Path<'_>, wire: &v1::Person) -> Option<Person> {
+    let role = reading.code(&at.field("role"), wire.role);
+    let holder = Holder::of(kind_of(wire.certificate.as_ref()));
+    let name = reading.name_or_none(&at.field("name"), &wire.name, holder);
+    let certificate =
+        reading.certificate_or_none(&at.field("certificate"), wire.certificate.as_ref());
+    Some(Person {
+        role: role?,
+        name: name?,
+        certificate: certificate?,
+    })
 }
 
 fn texts(
