@@ -213,7 +213,7 @@ fn signals() -> std::io::Result<impl Stream<Item = Signal>> {
 mod tests {
     use super::*;
 
-    const LONG: Duration = Duration::from_secs(3600);
+    const LONG: Duration = Duration::from_hours(1);
 
     fn no_signals() -> impl Stream<Item = Signal> {
         futures::stream::pending()
@@ -225,7 +225,7 @@ mod tests {
         let (soft, hard) = (lifecycle.soft(), lifecycle.hard());
         lifecycle.spawn("work", async move {
             soft.cancelled().await;
-            tokio::time::sleep(Duration::from_secs(60)).await;
+            tokio::time::sleep(Duration::from_mins(1)).await;
             anyhow::ensure!(!hard.is_cancelled(), "dropped");
             Ok(())
         });

@@ -4,6 +4,9 @@ pub mod convert;
 
 /// `icpgate.v1`.
 #[expect(
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    clippy::large_enum_variant,
     clippy::pedantic,
     reason = "generated from the protos, which carry the documentation"
 )]

@@ -1,5 +1,7 @@
 //! The program as people run it: exit codes, outputs, help and completions.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -363,4 +365,38 @@ fn a_doctor_tells_what_to_mend() {
         assert_eq!(output.status.code(), Some(1), "{text}");
         assert!(text.contains("chmod 600"), "{text}");
     }
+}
+
+#[test]
+fn a_policy_is_checked_whole() {
+    let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    for name in ["mainland-strict", "mainland-business-model"] {
+        let file = policies.join(name).join("policy.toml");
+        let output = icpgate(&["policy", "lint", file.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+        assert!(
+            stdout(&output).contains(&format!("{name}@")),
+            "{}",
+            stdout(&output)
+        );
+    }
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("bad.toml"), "nmae = 1\nvalidty = 2\n").unwrap();
+    let output = run(folder.path(), &["policy", "lint", "bad.toml"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = stdout(&output);
+    assert!(
+        text.contains("✗ nmae: ") && text.contains("✗ validty: "),
+        "{text}"
+    );
+
+    let output = run(
+        folder.path(),
+        &["policy", "lint", "bad.toml", "--output", "json"],
+    );
+    assert_eq!(output.status.code(), Some(1));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["good"], false);
+    let output = run(folder.path(), &["policy", "lint", "none.toml"]);
+    assert_eq!(output.status.code(), Some(66));
 }

@@ -1,5 +1,7 @@
 //! Configuration: order of the levels, reports, the key, and the generated documents.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -119,7 +121,7 @@ fn kinds_and_spans_read_from_every_source() {
     let file = "[records]\ncomplete_for = [\"subject\", \"service\"]\nmax_sync_age = \"24h\"\n";
     let loaded = load(&inputs(folder.path(), file, &[], &[])).unwrap();
     assert_eq!(loaded.config.records.complete_for.0.len(), 2);
-    let day = Duration::from_secs(86_400);
+    let day = Duration::from_hours(24);
     assert_eq!(loaded.config.records.max_sync_age, MaxAge::Within(day));
     let variables = [
         (

@@ -2,6 +2,7 @@
 //!
 //! It changes nothing: no key and no folder is made, so that a first run reports what is to come.
 
+use std::fmt::Write as _;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -232,7 +233,7 @@ fn line(check: &Check) -> String {
         clean(&check.detail)
     );
     if !check.mend.is_empty() {
-        line.push_str(&format!("{:25}→ {}\n", "", clean(&check.mend)));
+        let _ = writeln!(line, "{:25}→ {}", "", clean(&check.mend));
     }
     line
 }

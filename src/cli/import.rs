@@ -3,6 +3,7 @@
 //! Memory is bounded: of the refused lines only the first few are kept, all go to the file that
 //! was asked for.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufWriter, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -400,10 +401,7 @@ impl Report {
             totals.accepted, totals.unchanged, totals.rejected
         );
         if !totals.revision.is_empty() {
-            text.push_str(&format!(
-                "  {DIM}revision{DIM:#} {}\n",
-                clean(&totals.revision)
-            ));
+            let _ = writeln!(text, "  {DIM}revision{DIM:#} {}", clean(&totals.revision));
         }
         if !self.first.is_empty() {
             let mut table = output::table(&["line", "field", "what is wrong"]);
@@ -418,7 +416,7 @@ impl Report {
                     table.add_row([line, field.into_owned(), description.into_owned()]);
                 }
             }
-            text.push_str(&format!("\n{}\n", table.trim_fmt()));
+            let _ = writeln!(text, "\n{}", table.trim_fmt());
         }
         let shown = u64::try_from(self.first.len()).unwrap_or(u64::MAX);
         let more = totals.rejected.saturating_sub(shown);
@@ -427,7 +425,7 @@ impl Report {
                 Some((path, _)) => format!("all are in {}", path.display()),
                 None => "`--rejected FILE` writes all of them to a file".to_owned(),
             };
-            text.push_str(&format!("  … and {more} more; {rest}\n"));
+            let _ = writeln!(text, "  … and {more} more; {rest}");
         }
         text
     }

@@ -3,7 +3,7 @@
 //! Commands write answers to standard output and end with a code of [`exit`]; what went wrong goes
 //! to standard error, once, in `main`. **Never here:** a rule, a query or a concrete type of
 //! another room; commands take what they need as parameters.
-//! Start at [`parse`], then [`dispatch`].
+//! Start at [`parse`], then [`dispatch()`].
 
 pub mod check;
 pub mod completions;

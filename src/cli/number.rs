@@ -6,6 +6,7 @@ use icpgate_policy::explain::numbers::{describe_number, number_error, province_n
 use icpgate_policy::numbers::{Mode, Number, NumberError, NumberKind, Parsed, ServiceLetter};
 use jiff::Timestamp;
 use serde::Serialize;
+use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::exit::{self, Failure};
@@ -205,10 +206,7 @@ fn valid_block(parsed: &Parsed, language: Language) -> String {
     // The first line is the number itself, which stands above.
     for line in lines.iter().skip(1) {
         let gap = " ".repeat(width - line.label.width());
-        block.push_str(&format!(
-            "  {DIM}{}{DIM:#}{gap}  {}\n",
-            line.label, line.value
-        ));
+        let _ = writeln!(block, "  {DIM}{}{DIM:#}{gap}  {}", line.label, line.value);
     }
     block
 }

@@ -1,5 +1,6 @@
 //! Asking a running server.
 
+use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
@@ -54,7 +55,7 @@ pub fn url_of(listen: SocketAddr) -> String {
     let address = match listen.ip() {
         IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(address) if address.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        address => address,
+        address @ (IpAddr::V4(_) | IpAddr::V6(_)) => address,
     };
     format!("http://{}", SocketAddr::new(address, listen.port()))
 }
@@ -119,19 +120,12 @@ pub fn failure(url: &str, status: Status) -> Failure {
             },
         );
     }
-    let violations = status
-        .get_details_bad_request()
-        .map(|details| details.field_violations)
-        .unwrap_or_default()
-        .iter()
-        .map(|violation| {
-            format!(
-                "\n  {}: {}",
-                clean(&violation.field),
-                clean(&violation.description)
-            )
-        })
-        .collect();
+    let mut violations = String::new();
+    let details = status.get_details_bad_request();
+    for found in details.iter().flat_map(|details| &details.field_violations) {
+        let (field, description) = (clean(&found.field), clean(&found.description));
+        let _ = write!(violations, "\n  {field}: {description}");
+    }
     let error = RemoteError::Answered {
         url: url.to_owned(),
         code: status.code(),

@@ -1,6 +1,7 @@
 //! The commented default file and the reference, both from the table of keys.
 
 use super::keys::{KEYS, SECTIONS};
+use std::fmt::Write as _;
 
 /// Where the commented default file stands in the repository.
 pub const DEFAULT_FILE_PATH: &str = "deploy/icpgate.toml";
@@ -18,7 +19,7 @@ pub fn default_file() -> String {
     for (section, about) in SECTIONS {
         out.push('\n');
         comment(&mut out, about);
-        out.push_str(&format!("[{section}]\n"));
+        let _ = writeln!(out, "[{section}]");
         for key in KEYS.iter().filter(|key| key.section == *section) {
             let name = key.name.rsplit_once('.').map_or(key.name, |(_, name)| name);
             comment(&mut out, key.description);
@@ -28,7 +29,7 @@ pub fn default_file() -> String {
             } else {
                 format!("\"{}\"", key.default)
             };
-            out.push_str(&format!("#{name} = {value}\n"));
+            let _ = writeln!(out, "#{name} = {value}");
         }
     }
     out
@@ -54,19 +55,20 @@ pub fn reference() -> String {
          came from.\n",
     );
     for (section, about) in SECTIONS {
-        out.push_str(&format!("\n## `[{section}]`\n\n{}\n", joined(about)));
+        let _ = writeln!(out, "\n## `[{section}]`\n\n{}", joined(about));
         for key in KEYS.iter().filter(|key| key.section == *section) {
             let default = match key.default {
                 "" => "not set".to_owned(),
                 default => format!("`{default}`"),
             };
-            out.push_str(&format!(
-                "\n### `{}`\n\n{}\n\n- Value: {}\n- Default: {default}\n- Variable: `{}`\n",
+            let _ = writeln!(
+                out,
+                "\n### `{}`\n\n{}\n\n- Value: {}\n- Default: {default}\n- Variable: `{}`",
                 key.name,
                 joined(key.description),
                 key.expected,
                 key.variable(),
-            ));
+            );
         }
     }
     out

@@ -126,7 +126,7 @@ settings! {
         /// SQLite file; made with its folder where it is missing. Relative to the working
         /// directory. Not together with `store.url`.
         path: PathBuf = "./icpgate-data/icpgate.sqlite",
-        /// PostgreSQL server. This version keeps its store in SQLite only and refuses a value.
+        /// A `PostgreSQL` server. This version keeps its store in SQLite only and refuses a value.
         url: Option<ServerUrl> = "",
     }
 

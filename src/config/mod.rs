@@ -3,7 +3,7 @@
 //! **Invariant:** the environment is read here and nowhere else; a [`Config`] is complete and
 //! valid; a report names every problem at once, each with its key, its source and its remedy.
 //! **Absent on purpose:** reloading while running; a change takes effect at the next start.
-//! Start at [`load`]; the keys stand in the private module `keys`.
+//! Start at [`load()`]; the keys stand in the private module `keys`.
 
 mod docs;
 mod file;

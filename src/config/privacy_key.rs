@@ -149,7 +149,7 @@ fn read(path: &Path, file: File) -> Result<PrivacyKey, PrivacyKeyError> {
 /// around the digits is skipped, since editors end files with a line break.
 fn from_hex(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let digits = text.trim_ascii();
-    if digits.is_empty() || digits.len() % 2 != 0 {
+    if digits.is_empty() || !digits.len().is_multiple_of(2) {
         return None;
     }
     let mut bytes = Zeroizing::new(Vec::with_capacity(digits.len() / 2));

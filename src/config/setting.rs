@@ -201,7 +201,7 @@ impl Setting for Duration {
         ];
         units
             .into_iter()
-            .find(|(length, _)| milliseconds % length == 0)
+            .find(|(length, _)| milliseconds.is_multiple_of(*length))
             .map_or_else(
                 || format!("{milliseconds}ms"),
                 |(length, unit)| format!("{}{unit}", milliseconds / length),
