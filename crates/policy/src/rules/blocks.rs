@@ -52,7 +52,10 @@ fn subject(case: &Case<'_>, sheet: &mut Sheet<'_>) {
         (_, false) => (&case.facts.name, FactSet::Name),
     };
     // A mini program and the website behind it may be filed by different subjects.
-    let other = case.mini_program.and_then(|own| own.subject).filter(|_| !case.pre_filing());
+    let other = case
+        .mini_program
+        .and_then(|own| own.subject)
+        .filter(|_| !case.pre_filing());
     let other = other.map(|subject| &subject.fact.value.certificate);
     let party = match case.party {
         Party::Known(holder) => holder.certificate,
@@ -63,12 +66,26 @@ fn subject(case: &Case<'_>, sheet: &mut Sheet<'_>) {
     }
     let mut blocked = false;
     for (index, fact) in facts.blocks.iter().enumerate() {
-        let BlockTarget::Certificate(target) = &fact.value.target else { continue };
-        let own = party.into_iter().chain(other).any(|own| is_same(target, own));
+        let BlockTarget::Certificate(target) = &fact.value.target else {
+            continue;
+        };
+        let own = party
+            .into_iter()
+            .chain(other)
+            .any(|own| is_same(target, own));
         if own && stands(&fact.value, sheet) {
             blocked = true;
-            let evidence = Evidence { set, kind: RecordKind::Block, index: place(index) };
-            sheet.fire(RuleId::R05, Reason::SubjectBlacklisted, Detail::None, &[evidence]);
+            let evidence = Evidence {
+                set,
+                kind: RecordKind::Block,
+                index: place(index),
+            };
+            sheet.fire(
+                RuleId::R05,
+                Reason::SubjectBlacklisted,
+                Detail::None,
+                &[evidence],
+            );
         }
     }
     if !blocked {

@@ -340,7 +340,10 @@ fn pick<'a>(
         };
         let state = state_of(service, &subject.fact.value);
         let in_force = matches!(state, FilingState::Filed | FilingState::Restricted);
-        let rank = Rank { in_force, ..Rank::of(fact) };
+        let rank = Rank {
+            in_force,
+            ..Rank::of(fact)
+        };
         let (best, coverage) = if state == FilingState::Cancelled {
             (&mut cancelled_rank, &mut picked.cancelled)
         } else {
@@ -371,7 +374,11 @@ struct Rank<'a> {
 impl<'a> Rank<'a> {
     fn of(fact: &'a Fact<Service>) -> Self {
         let approved_at = fact.value.approved_at;
-        Self { in_force: true, approved_at, number: fact.value.service_number.as_str() }
+        Self {
+            in_force: true,
+            approved_at,
+            number: fact.value.service_number.as_str(),
+        }
     }
 }
 
@@ -393,7 +400,10 @@ const fn covers_below(kind: ServiceKind) -> bool {
     matches!(kind, ServiceKind::Website | ServiceKind::MiniProgram)
 }
 
-pub(crate) fn subject_of<'a>(facts: &'a NameFacts, service: &Service) -> Option<Entry<'a, Subject>> {
+pub(crate) fn subject_of<'a>(
+    facts: &'a NameFacts,
+    service: &Service,
+) -> Option<Entry<'a, Subject>> {
     let number = service.service_number.subject();
     facts
         .subjects
@@ -432,10 +442,17 @@ fn other_kind<'a>(facts: &'a NameFacts, name: &'a HostName) -> Option<Coverage<'
                 ServiceKind::App | ServiceKind::QuickApp => candidate == name.ascii(),
                 ServiceKind::MiniProgram => true,
             };
-            reaches && service.domains.iter().any(|domain| domain.ascii() == candidate)
+            reaches
+                && service
+                    .domains
+                    .iter()
+                    .any(|domain| domain.ascii() == candidate)
         };
         let found = best_in_force(facts, FilingState::OtherKind, covers)?;
-        Some(Coverage { at: Some(candidate), ..found })
+        Some(Coverage {
+            at: Some(candidate),
+            ..found
+        })
     })
 }
 
@@ -459,7 +476,11 @@ fn best_in_force<'a>(
     state: FilingState,
     covers: impl Fn(&Service) -> bool,
 ) -> Option<Coverage<'a>> {
-    let found = facts.services.iter().enumerate().filter(|(_, fact)| covers(&fact.value));
+    let found = facts
+        .services
+        .iter()
+        .enumerate()
+        .filter(|(_, fact)| covers(&fact.value));
     let in_force = found.filter_map(|(index, fact)| {
         let subject = subject_of(facts, &fact.value)?;
         match state_of(&fact.value, &subject.fact.value) {
@@ -477,7 +498,13 @@ fn best_in_force<'a>(
     let (service, subject) =
         in_force.max_by(|(a, _), (b, _)| Rank::of(a.fact).cmp(&Rank::of(b.fact)))?;
     let (service, subject) = (Some(service), Some(subject));
-    Some(Coverage { state, service, subject, at: None, application: None })
+    Some(Coverage {
+        state,
+        service,
+        subject,
+        at: None,
+        application: None,
+    })
 }
 
 fn subject<'a>(coverage: &Coverage<'a>) -> Party<'a> {

@@ -101,7 +101,9 @@ fn filed_by_another(case: &Case<'_>, sheet: &mut Sheet<'_>) {
         let detail = match case.party {
             Party::Known(holder)
                 if holder.number == Some(filed.subject_number)
-                    || holder.certificate.is_some_and(|own| is_same(own, &filed.certificate)) =>
+                    || holder
+                        .certificate
+                        .is_some_and(|own| is_same(own, &filed.certificate)) =>
             {
                 let _ = own.try_push(evidence);
                 continue;
@@ -110,7 +112,12 @@ fn filed_by_another(case: &Case<'_>, sheet: &mut Sheet<'_>) {
             Party::Nobody => Detail::NoApplicant,
             Party::Unknown(kind, why) => return sheet.unknown(RuleId::R53, kind, why),
         };
-        return sheet.fire(RuleId::R53, Reason::FiledByAnotherSubject, detail, &[evidence]);
+        return sheet.fire(
+            RuleId::R53,
+            Reason::FiledByAnotherSubject,
+            detail,
+            &[evidence],
+        );
     }
     if !own.is_empty() {
         return sheet.pass(RuleId::R53, &own);
