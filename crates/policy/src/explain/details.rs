@@ -10,7 +10,7 @@ use crate::calendar;
 use crate::codes::{BlockList, PersonRole, RecordKind, Sector, SubjectNature, TelecomBusiness};
 use crate::decision::{Detail, Evidence, FactSet, Finding};
 use crate::domain_name::{self, Host, HostError};
-use crate::facts::{Fact, Facts, NameFacts};
+use crate::facts::{Fact, Facts, NameFacts, Why};
 use crate::numbers::{NumberError, Province};
 use crate::records::{Approval, Licence, Registration, Service, Subject};
 use crate::request::Applicant;
@@ -231,11 +231,22 @@ pub(super) fn suffixes_for(ctx: &Explained<'_>, nature: SubjectNature) -> Vec<St
         .filter(|suffix| {
             // A suffix below another one of the list, or its script twin, says nothing new.
             let fold = domain_name::fold(suffix);
-            let below = |other: &Box<str>| other != *suffix && domain_name::is_under(suffix, other);
-            !suffixes.iter().any(below) && (*fold == ***suffix || !suffixes.contains(&*fold))
+            let below = suffixes
+                .iter()
+                .any(|other| other != *suffix && domain_name::is_under(suffix, other));
+            !below && (*fold == ***suffix || !suffixes.contains(&*fold))
         })
         .map(|suffix| format!(".{}", idna::domain_to_unicode(suffix).0))
         .collect()
+}
+
+/// The kind of records that an operator can bring in so that the finding goes away.
+pub(super) fn to_bring_in(finding: &Finding) -> Option<RecordKind> {
+    if let Detail::Unknown(kind, Why::NotComplete | Why::SyncTooOld) = finding.detail {
+        Some(kind)
+    } else {
+        None
+    }
 }
 
 /// A duration in its greatest whole unit.

@@ -45,6 +45,7 @@ pub(super) fn not_applicable(language: Language) -> Text {
         .into()
 }
 
+#[expect(clippy::too_many_lines, reason = "one arm for each rule")]
 const fn pass(rule: RuleId, language: Language) -> &'static str {
     let (english, chinese) = match rule {
         RuleId::R01 => ("The name is well formed.", "域名格式正确。"),

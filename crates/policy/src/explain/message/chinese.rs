@@ -1,4 +1,4 @@
-//! What was found, in English.
+//! What was found, in Chinese.
 
 use crate::codes::{BlockList, Product, Reason};
 use crate::decision::{Detail, FactSet, Finding};
@@ -8,393 +8,311 @@ use crate::facts::Why;
 use crate::numbers::Number;
 use crate::rules::RuleId;
 
-const LANGUAGE: Language = Language::English;
+const LANGUAGE: Language = Language::Chinese;
 
 /// What a finding with a reason has found.
 #[expect(clippy::too_many_lines, reason = "one arm for each reason")]
 pub(in crate::explain) fn message(ctx: &Explained<'_>, finding: &Finding, reason: Reason) -> Text {
     match reason {
         Reason::DomainBlacklisted => match details::block_list(ctx, finding) {
-            Some(BlockList::Provider) => {
-                "The domain, or a name above it, is on this provider's block list.".into()
-            }
-            Some(BlockList::Authority) => {
-                "The domain, or a name above it, is on the authority's block list.".into()
-            }
-            None => "The domain, or a name above it, is on a block list.".into(),
+            Some(BlockList::Provider) => "域名或其上级域名在本服务商黑名单中。".into(),
+            Some(BlockList::Authority) => "域名或其上级域名在主管部门黑名单中。".into(),
+            None => "域名或其上级域名在黑名单中。".into(),
         },
         Reason::SubjectBlacklisted => match (details::block_list(ctx, finding), ctx.pre_filing()) {
-            (Some(BlockList::Provider), false) => {
-                "The filing subject is on this provider's block list.".into()
-            }
-            (Some(BlockList::Provider), true) => {
-                "The applicant is on this provider's block list.".into()
-            }
-            (Some(BlockList::Authority), false) => {
-                "The filing subject is on the authority's block list.".into()
-            }
-            (Some(BlockList::Authority), true) => {
-                "The applicant is on the authority's block list.".into()
-            }
-            (None, false) => "The filing subject is on a block list.".into(),
-            (None, true) => "The applicant is on a block list.".into(),
+            (Some(BlockList::Provider), false) => "备案主体在本服务商黑名单中。".into(),
+            (Some(BlockList::Provider), true) => "申请人在本服务商黑名单中。".into(),
+            (Some(BlockList::Authority), false) => "备案主体在主管部门黑名单中。".into(),
+            (Some(BlockList::Authority), true) => "申请人在主管部门黑名单中。".into(),
+            (None, false) => "备案主体在黑名单中。".into(),
+            (None, true) => "申请人在黑名单中。".into(),
         },
         Reason::DomainInvalid => invalid(ctx, finding),
         Reason::CustomerNotVerified => {
             if finding.detail == Detail::Undeclared {
-                "It was not declared whether the customer's real name is verified.".into()
+                "未声明客户是否已完成实名认证。".into()
             } else {
-                "The customer's real name is not verified.".into()
+                "客户未完成实名认证。".into()
             }
         }
         Reason::DomainControlNotProven => {
             if finding.detail == Detail::Undeclared {
-                "It was not declared whether the customer controls the domain.".into()
+                "未声明客户是否已证明域名归属权。".into()
             } else {
-                "The customer has not proven control of the domain.".into()
+                "客户未证明域名归属权。".into()
             }
         }
         Reason::FilingNumberInvalid => malformed(ctx, finding),
         Reason::FilingNumberMismatch => {
             if finding.detail == Detail::OtherServiceKind {
-                "The claimed number is of the right subject, but of a service of another kind."
-                    .into()
+                "提交的备案号主体正确，但属于其他类型的服务。".into()
             } else {
-                "The claimed number is not that of the filing which covers the domain.".into()
+                "提交的备案号与该域名的备案记录不一致。".into()
             }
         }
         Reason::FilingNumberForm => {
             if finding.detail == Detail::OtherService {
-                "The claimed number is of the right subject, but of another service of it.".into()
+                "提交的备案号主体正确，但属于该主体的另一项服务。".into()
             } else {
-                "The claimed number is of the right subject, but not the number of the service."
-                    .into()
+                "提交的号码主体正确，但不是该服务的备案号。".into()
             }
         }
-        Reason::FilingAccessRestricted => {
-            "The filing carries the authority's access restriction (限制接入).".into()
-        }
-        Reason::FilingNotFound => "No website filing covers the domain.".into(),
+        Reason::FilingAccessRestricted => "该备案被主管部门限制接入。".into(),
+        Reason::FilingNotFound => "该域名没有网站备案。".into(),
         Reason::FilingCancelled if finding.detail == Detail::WholeSubject => {
-            "The filing subject has been cancelled, and every filing under it with it.".into()
+            "备案主体已注销，其下全部备案同时失效。".into()
         }
         Reason::FilingCancelled => match ctx.request.profile.product {
-            Product::AppBackend => "The app's filing has been cancelled.".into(),
+            Product::AppBackend => "该 App 的备案已注销。".into(),
             Product::MiniProgramBackend if finding.rule == RuleId::R43 => {
-                "The mini program's filing has been cancelled.".into()
+                "该小程序的备案已注销。".into()
             }
             Product::Cdn
             | Product::Hosting
             | Product::ReverseProxy
             | Product::MiniProgramBackend
-            | Product::DnsOnly => "The website filing of the domain has been cancelled.".into(),
+            | Product::DnsOnly => "该域名的网站备案已注销。".into(),
         },
         Reason::FilingSuspended => {
             if finding.detail == Detail::WholeSubject {
-                "The authority has suspended the filing subject with all its filings.".into()
+                "备案主体及其全部备案已被主管部门暂停。".into()
             } else {
-                "The authority has suspended the filing.".into()
+                "该备案已被主管部门暂停。".into()
             }
         }
-        Reason::FilingInProgress => {
-            "A filing of the domain is under review; there is no filing number yet.".into()
-        }
+        Reason::FilingInProgress => "该域名的备案正在审核，尚未取得备案号。".into(),
         Reason::FiledByAnotherSubject => {
             if finding.detail == Detail::NoApplicant {
-                "The domain is filed already, and no applicant was named.".into()
+                "该域名已备案，而请求未写明申请人。".into()
             } else {
-                "The domain is filed already, by a subject other than the applicant.".into()
+                "该域名已由申请人以外的主体备案。".into()
             }
         }
-        Reason::AppNotFiled => {
-            "No app filing lists this domain; a website filing does not stand in for it.".into()
+        Reason::AppNotFiled => "该域名未列入任何 App 备案；网站备案不能代替 App 备案。".into(),
+        Reason::MiniProgramNotFiled => "没有覆盖该域名的小程序备案。".into(),
+        Reason::AccessNotLinked => "该域名已备案，但备案未接入本服务商。".into(),
+        Reason::OriginNotFiled => {
+            let origin = details::typed(ctx, finding);
+            format!("源站域名 `{origin}` 没有有效的网站备案。").into()
         }
-        Reason::MiniProgramNotFiled => "No mini-program filing covers this domain.".into(),
-        Reason::AccessNotLinked => {
-            "The domain is filed, but this provider is not an access provider of the filing.".into()
+        Reason::HostHeaderNotFiled => {
+            let host = details::typed(ctx, finding);
+            format!("回源 Host `{host}` 没有有效的网站备案。").into()
         }
-        Reason::OriginNotFiled => format!(
-            "The origin `{}` is not covered by a website filing in force.",
-            details::typed(ctx, finding)
-        )
-        .into(),
-        Reason::HostHeaderNotFiled => format!(
-            "The host header `{}` is not covered by a website filing in force.",
-            details::typed(ctx, finding)
-        )
-        .into(),
         Reason::RegistrantMismatch => mismatch(finding),
         Reason::RegistrantVariant => variant(finding),
         Reason::RegistrantUnknown => unknown_registrant(finding),
         Reason::RegistrantRoleNarrowed => match details::province(ctx, finding) {
             Some(province) => format!(
-                "The registrant's role in the organisation is accepted nationwide, but not for \
-                 new filings in {}.",
+                "域名注册者的角色符合全国规定，但{}新办备案不接受该角色。",
                 numbers::province_name(province, LANGUAGE)
             )
             .into(),
-            None => "The registrant's role in the organisation is accepted nationwide, but not \
-                by the province."
-                .into(),
+            None => "域名注册者的角色符合全国规定，但所在省份新办备案不接受该角色。".into(),
         },
-        Reason::CertificateFormOld => "The registrant was matched through a superseded \
-            certificate: an organisation code or an identity number of 15 digits."
-            .into(),
-        Reason::SubjectNameChanged => "The filing subject and the registrant have one certificate \
-            and different names."
-            .into(),
-        Reason::RealNameUnverified => {
-            "The registry reports the registrant's real name as unverified.".into()
+        Reason::CertificateFormOld => {
+            "域名注册者以旧式证件（组织机构代码或 15 位身份证号）匹配。".into()
         }
-        Reason::RealNameSyncing => "The registrant's real name is verified, but has not reached \
-            the authority's library yet."
-            .into(),
+        Reason::SubjectNameChanged => "备案主体与域名注册者证件相同，但名称不同。".into(),
+        Reason::RealNameUnverified => "注册局显示该域名未完成实名认证。".into(),
+        Reason::RealNameSyncing => "该域名已完成实名认证，但尚未同步至主管部门。".into(),
         Reason::DomainExpired => {
             match details::registration(ctx, finding).and_then(|value| value.expires_at) {
-                Some(at) => format!(
-                    "The registration of the domain ended on {} (Beijing time).",
-                    crate::calendar::beijing_day(at)
-                )
-                .into(),
-                None => "The registration of the domain has ended.".into(),
+                Some(at) => {
+                    let day = crate::calendar::beijing_day(at);
+                    format!("该域名的注册已于 {day}（北京时间）到期。").into()
+                }
+                None => "该域名的注册已到期。".into(),
             }
         }
-        Reason::DomainNotActive => match details::blocking_statuses(ctx, finding).join(", ") {
-            statuses if statuses.is_empty() => "The domain is on hold at its registry.".into(),
-            statuses => format!("The domain cannot serve; its registry shows: {statuses}.").into(),
+        Reason::DomainNotActive => match details::blocking_statuses(ctx, finding).join("、") {
+            statuses if statuses.is_empty() => "该域名已被注册局暂停解析。".into(),
+            statuses => format!("该域名不能正常使用，注册局状态为：{statuses}。").into(),
         },
-        Reason::CommercialByIndividual => {
-            "The site takes payments, and its filing subject is a natural person.".into()
+        Reason::CommercialByIndividual => "网站有支付功能，而备案主体为个人。".into(),
+        Reason::CommercialByRepresentativeOffice => "网站有支付功能，而备案主体为代表机构。".into(),
+        Reason::CommercialLicenceRevoked => {
+            format!("电信业务经营许可证{}已被吊销。", number(ctx, finding)).into()
         }
-        Reason::CommercialByRepresentativeOffice => {
-            "The site takes payments, and its filing subject is a representative office.".into()
+        Reason::CommercialLicenceSuspended => {
+            format!("电信业务经营许可证{}已被暂停。", number(ctx, finding)).into()
         }
-        Reason::CommercialLicenceRevoked => format!(
-            "The telecom business licence {} is revoked.",
-            number(ctx, finding)
-        )
-        .into(),
-        Reason::CommercialLicenceSuspended => format!(
-            "The telecom business licence {} is suspended.",
-            number(ctx, finding)
-        )
-        .into(),
         Reason::CommercialLicenceExpired => format!(
-            "The telecom business licence {} ended{}.",
+            "电信业务经营许可证{}{}已过期。",
             number(ctx, finding),
             last_day(ctx, finding)
         )
         .into(),
         Reason::CommercialLicenceExpiring => format!(
-            "The telecom business licence {} ends{}.",
+            "电信业务经营许可证{}{}即将到期。",
             number(ctx, finding),
             last_day(ctx, finding)
         )
         .into(),
-        Reason::CommercialLicenceHolderMismatch => "The filing subject has no telecom business \
-            licence of its own; a parent company holds one."
-            .into(),
+        Reason::CommercialLicenceHolderMismatch => {
+            "备案主体自身没有电信业务经营许可证，许可证由其母公司持有。".into()
+        }
         Reason::CommercialLicenceMissing => match details::business(finding) {
             Some(business) => format!(
-                "The site takes payments, and its filing subject has no telecom business licence; \
-                 its business model needs {}.",
+                "网站有支付功能，而备案主体没有电信业务经营许可证；所声明的经营模式需要{}。",
                 names::business(business, LANGUAGE)
             )
             .into(),
-            None => "The site takes payments, and its filing subject has no telecom business \
-                licence."
-                .into(),
+            None => "网站有支付功能，而备案主体没有电信业务经营许可证。".into(),
         },
         Reason::CommercialLicenceKindMissing => format!(
-            "The telecom business licence {} does not cover {}, which the declared business model \
-             needs.",
+            "电信业务经营许可证{}不包含所声明经营模式需要的{}。",
             number(ctx, finding),
             business(finding)
         )
         .into(),
         Reason::CommercialLicenceKindUnknown => format!(
-            "There is a telecom business licence, but it is not on record whether it covers {}, \
-             which the declared business model needs.",
+            "备案主体有电信业务经营许可证，但没有记录其是否包含所声明经营模式需要的{}。",
             business(finding)
         )
         .into(),
-        Reason::CommercialModelUnknown => {
-            "The site takes payments, and its business model is not declared.".into()
+        Reason::CommercialModelUnknown => "网站有支付功能，但未声明经营模式。".into(),
+        Reason::DisplayBusinessLicence => {
+            "该网站为自营商城：无需电信业务经营许可证，但须公示营业执照。".into()
         }
-        Reason::DisplayBusinessLicence => "The site is a self-operated shop: it needs no telecom \
-            business licence, but shows the business licence of the company."
-            .into(),
         Reason::SectorApprovalMissing => match details::sector(ctx, finding) {
-            Some(sector) => format!(
-                "No approval for the sector {} is on record.",
-                names::sector(sector, LANGUAGE)
-            )
-            .into(),
-            None => "An approval for a sector is not on record.".into(),
+            Some(sector) => {
+                let sector = names::sector(sector, LANGUAGE);
+                format!("没有“{sector}”类网站的前置审批记录。").into()
+            }
+            None => "没有该行业的前置审批记录。".into(),
         },
         Reason::SectorApprovalExpired => match details::approval(ctx, finding) {
             Some(approval) => {
+                let sector = names::sector(approval.sector, LANGUAGE);
                 let ended = approval
                     .expires_on
-                    .map_or(String::new(), |day| format!(" on {day}"));
+                    .map_or(String::new(), |day| format!("，有效期至 {day}"));
                 format!(
-                    "The approval for the sector {}, number `{}`, ended{ended}.",
-                    names::sector(approval.sector, LANGUAGE),
+                    "“{sector}”类网站的前置审批（编号 `{}`{ended}）已过期。",
                     approval.approval_number
                 )
                 .into()
             }
-            None => "The approval for a sector has ended.".into(),
+            None => "该行业的前置审批已过期。".into(),
         },
-        Reason::ForumByIndividual => {
-            "The site has a forum, and whoever files is a natural person.".into()
+        Reason::ForumByIndividual => "网站设有论坛，而备案主体为个人。".into(),
+        Reason::TldNotApproved => {
+            let tld = details::top_level_domain(ctx);
+            format!("顶级域 `.{tld}` 未获批复，不能新办备案。").into()
         }
-        Reason::TldNotApproved => format!(
-            "The top-level domain `.{}` is not among those approved for new filings.",
-            details::top_level_domain(ctx)
-        )
-        .into(),
-        Reason::RegistrarNotApproved => {
-            "The registrar of the domain is not approved by the ministry.".into()
-        }
+        Reason::RegistrarNotApproved => "该域名的注册商未获工信部批复。".into(),
         Reason::SuffixNotForNature => match details::nature(ctx, finding) {
-            Some(nature) => format!(
-                "The suffix of the domain is not meant for {}.",
-                names::nature(nature, LANGUAGE)
-            )
-            .into(),
-            None => "The suffix of the domain is not meant for the body that files.".into(),
+            Some(nature) => {
+                let nature = names::nature(nature, LANGUAGE);
+                format!("该域名后缀不适用于{nature}。").into()
+            }
+            None => "该域名后缀与备案单位的性质不符。".into(),
         },
         Reason::ProvinceMismatch => province(ctx, finding),
-        Reason::DisplayTakedown => "The site was taken down because of the filing number on its \
-            home page, and nobody has confirmed the mend."
-            .into(),
-        Reason::DisplayMissing => "The home page shows no filing number.".into(),
-        Reason::DisplayWrongNumber => "The home page shows another filing number.".into(),
-        Reason::DisplaySubjectForm => {
-            "The home page shows the subject number in place of the site's number.".into()
-        }
-        Reason::DisplayNotLinked => {
-            "The filing number on the home page does not link to the authority's site.".into()
-        }
+        Reason::DisplayTakedown => "网站因首页备案号问题被关闭，整改尚未确认。".into(),
+        Reason::DisplayMissing => "网站首页未展示备案号。".into(),
+        Reason::DisplayWrongNumber => "网站首页展示的备案号不符。".into(),
+        Reason::DisplaySubjectForm => "网站首页展示的是主体备案号，而不是网站备案号。".into(),
+        Reason::DisplayNotLinked => "网站首页的备案号未链接至主管部门网站。".into(),
         Reason::FactsUnavailable | Reason::FactsStale => unknown(finding),
-        Reason::BareIp => "A site is to be served on a bare IP address.".into(),
-        Reason::FilingVariantOnly => "Not the name itself is filed, only its twin in simplified \
-            or traditional characters."
-            .into(),
+        Reason::BareIp => "网站拟仅以 IP 地址提供访问。".into(),
+        Reason::FilingVariantOnly => "已备案的不是该域名本身，而是其简体或繁体形式。".into(),
         Reason::FilingKindMismatch => {
-            "Only the filing of an app, mini program or quick app names the domain; there is no \
-             website filing."
-                .into()
+            "仅有 App、小程序或快应用备案列有该域名，没有网站备案。".into()
         }
-        Reason::AccessLinkGrace => "This provider's first review of the access filing has passed, \
-            but the filing is not linked yet."
-            .into(),
-        Reason::EmptyShellRisk => {
-            "No access provider is left on the filing; the authority cancels such filings.".into()
-        }
-        Reason::PublicSecurityFilingDue => "The site is live, and no filing with the public \
-            security organs is on record."
-            .into(),
+        Reason::AccessLinkGrace => "接入备案已通过本服务商初审，但备案尚未接入。".into(),
+        Reason::EmptyShellRisk => "该备案已无有效接入，属于空壳备案，存在被注销的风险。".into(),
+        Reason::PublicSecurityFilingDue => "网站已开通，没有公安联网备案记录。".into(),
     }
 }
 
 fn invalid(ctx: &Explained<'_>, finding: &Finding) -> Text {
     let what = match details::part(finding) {
-        FactSet::Name | FactSet::Applicant => "domain",
-        FactSet::Origin => "origin",
-        FactSet::HostHeader => "host header",
+        FactSet::Name | FactSet::Applicant => "域名",
+        FactSet::Origin => "源站",
+        FactSet::HostHeader => "回源 Host",
     };
     match details::host(ctx, finding) {
         Some(Err(error)) => format!(
-            "The {what} is not a host name: {}.",
+            "{what}格式不正确：{}。",
             domain_name::host_error(error, LANGUAGE)
         )
         .into(),
         Some(Ok(Host::Ip(_))) => match ctx.request.profile.product {
-            Product::Hosting | Product::ReverseProxy => "The IP address is private, local or \
-                reserved; no site on it can be reached from outside."
-                .into(),
+            Product::Hosting | Product::ReverseProxy => {
+                "该 IP 地址是私有、本地或保留地址，外部无法访问其上的网站。".into()
+            }
             Product::Cdn | Product::AppBackend | Product::MiniProgramBackend | Product::DnsOnly => {
-                "An IP address was given, and this product is provisioned by host name.".into()
+                "填写的是 IP 地址，而该产品按域名开通。".into()
             }
         },
-        Some(Ok(Host::Name(_))) | None => format!("The {what} is not a host name.").into(),
+        Some(Ok(Host::Name(_))) | None => format!("{what}格式不正确。").into(),
     }
 }
 
 fn malformed(ctx: &Explained<'_>, finding: &Finding) -> Text {
     if finding.detail == Detail::YearAhead {
-        return "The claimed number holds a year that has not begun in Beijing.".into();
+        return "提交的号码所含年份（北京时间）尚未到来。".into();
     }
     match (&ctx.request.claimed, details::claimed_error(ctx)) {
         (_, Some((error, _))) => format!(
-            "The claimed number is not well formed: {}.",
+            "提交的号码格式不正确：{}。",
             numbers::number_error(&error, LANGUAGE)
         )
         .into(),
         (Some(Ok(Number::PublicSecurity(_))), None) => {
-            "The claimed number is of a public-security filing, not of an ICP filing.".into()
+            "提交的是公安联网备案号，而不是 ICP 备案号。".into()
         }
-        (_, None) => "The claimed number is not well formed.".into(),
+        (_, None) => "提交的号码格式不正确。".into(),
     }
 }
 
 fn mismatch(finding: &Finding) -> Text {
     if finding.rule == RuleId::R30 {
-        "The registrant's role in the organisation is not one that the province accepts for a new \
-         filing."
-            .into()
+        "域名注册者在单位中的角色不符合所在省份新办备案的要求。".into()
     } else if finding.rule == RuleId::R29 {
-        "The domain is not registered to the person who files.".into()
+        "域名注册者不是备案人本人。".into()
     } else {
-        "The domain is registered neither to the organisation that files nor to anyone with an \
-         accepted role in it."
-            .into()
+        "域名注册者既不是备案单位，也不具有可接受的单位角色。".into()
     }
 }
 
 fn variant(finding: &Finding) -> Text {
     if finding.detail == Detail::NameAlone {
-        "The registrant has the name of an accepted person, and no certificate shows that it is \
-         the same person."
-            .into()
+        "域名注册者与可接受的人员同名，但没有证件表明是同一人。".into()
     } else if finding.detail == Detail::OtherPassport {
-        "The registrant has the name of an accepted person and a passport of another number; \
-         passports change their number on renewal."
-            .into()
+        "域名注册者与可接受的人员同名，但护照号不同；护照换发后号码会变。".into()
     } else {
-        "The registrant's name equals an accepted one only after simplified and traditional \
-         characters are taken for one."
-            .into()
+        "域名注册者名称仅在简繁体视为相同时才与可接受的名称一致。".into()
     }
 }
 
 fn unknown_registrant(finding: &Finding) -> Text {
     if finding.detail == Detail::NameAlone {
-        "Of the registrant only a certificate is on record, and it can be compared with nobody's."
-            .into()
+        "域名注册者只有证件记录，且无法与任何一方的证件比对。".into()
     } else if details::rests_on_registration(finding) {
-        "The registrant of the domain is hidden or not reported.".into()
+        "域名注册者信息被隐藏或缺失。".into()
     } else {
-        "No registration of the domain is on record.".into()
+        "没有该域名的注册记录。".into()
     }
 }
 
-fn number<'a>(ctx: &Explained<'a>, finding: &Finding) -> &'a str {
-    details::licence(ctx, finding).map_or("of the filing subject", |licence| {
-        licence.licence_number.as_str()
+/// The number with the space that sets it off from the text around it.
+fn number(ctx: &Explained<'_>, finding: &Finding) -> String {
+    details::licence(ctx, finding).map_or(String::new(), |licence| {
+        format!(" {} ", licence.licence_number.as_str())
     })
 }
 
 fn last_day(ctx: &Explained<'_>, finding: &Finding) -> String {
     details::licence(ctx, finding)
         .and_then(|licence| licence.expires_on)
-        .map_or(String::new(), |day| format!(" on {day}"))
+        .map_or(String::new(), |day| format!("（有效期至 {day}）"))
 }
 
 fn business(finding: &Finding) -> &'static str {
-    details::business(finding).map_or("the business", |business| {
+    details::business(finding).map_or("业务种类", |business| {
         names::business(business, LANGUAGE)
     })
 }
@@ -406,38 +324,31 @@ fn province(ctx: &Explained<'_>, finding: &Finding) -> Text {
         .and_then(crate::numbers::Province::from_code);
     match number.zip(certificate) {
         Some((number, certificate)) => format!(
-            "The filing number is of {}, and the division in the subject's credit code is in {}.",
+            "备案号属于{}，而主体统一社会信用代码的登记机关行政区划属于{}。",
             numbers::province_name(number, LANGUAGE),
             numbers::province_name(certificate, LANGUAGE)
         )
         .into(),
-        None => "The filing number and the subject's credit code name different provinces.".into(),
+        None => "备案号与主体统一社会信用代码的省份不同。".into(),
     }
 }
 
 fn unknown(finding: &Finding) -> Text {
     let Detail::Unknown(kind, why) = finding.detail else {
-        return "A record that the rule needs could not be had.".into();
+        return "规则所需的记录无法取得。".into();
     };
     let kind = names::records(kind, LANGUAGE);
     match why {
-        Why::StoreUnavailable => {
-            format!("The registry did not answer when asked for {kind}.").into()
+        Why::StoreUnavailable => format!("查询“{kind}”时登记库没有响应。").into(),
+        Why::NotComplete => {
+            format!("登记库中没有记录，但“{kind}”未声明为完整数据，不能据此认定不存在。").into()
         }
-        Why::NotComplete => format!(
-            "The registry has none, but is not declared complete for {kind}, so that a missing \
-             record proves nothing."
-        )
-        .into(),
         Why::SyncTooOld => format!(
-            "The registry has none, but its last complete import of {kind} is too old or never \
-             happened, so that a missing record proves nothing."
+            "登记库中没有记录，但“{kind}”最近一次完整同步过久或从未进行，不能据此认定不存在。"
         )
         .into(),
-        Why::Stale => format!(
-            "The registry does not answer, and what is held of {kind} is older than this question \
-             allows."
-        )
-        .into(),
+        Why::Stale => {
+            format!("登记库没有响应，而现有的“{kind}”数据超出本次查询允许的时限。").into()
+        }
     }
 }

@@ -4,7 +4,6 @@ use crate::codes::{BlockList, Outcome, Product, Purpose, Reason};
 use crate::decision::{Detail, FactSet, Finding};
 use crate::domain_name::{Host, HostError};
 use crate::explain::{Explained, Language, Text, details, names};
-use crate::facts::Why;
 use crate::rules::RuleId;
 
 const LANGUAGE: Language = Language::English;
@@ -347,26 +346,7 @@ fn unknown(ctx: &Explained<'_>, finding: &Finding) -> Text {
     if ctx.request.profile.purpose == Purpose::Recheck {
         return "Leave the domain in service, and ask again at `retry_after`.".into();
     }
-    let incomplete = match finding.detail {
-        Detail::Unknown(kind, Why::NotComplete | Why::SyncTooOld) => Some(kind),
-        Detail::Unknown(_, Why::StoreUnavailable | Why::Stale)
-        | Detail::None
-        | Detail::Business(_)
-        | Detail::Sector(_)
-        | Detail::YearAhead
-        | Detail::Undeclared
-        | Detail::OtherKind
-        | Detail::OtherService
-        | Detail::OtherServiceKind
-        | Detail::OtherSubject
-        | Detail::Malformed
-        | Detail::WholeSubject
-        | Detail::NoApplicant
-        | Detail::NameAlone
-        | Detail::OtherPassport
-        | Detail::Narrowed => None,
-    };
-    match incomplete {
+    match details::to_bring_in(finding) {
         Some(kind) => format!(
             "Hold the order and ask again at `retry_after`; have the operator bring in {} anew. \
              This is no denial.",
