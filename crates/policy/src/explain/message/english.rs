@@ -381,9 +381,9 @@ fn unknown_registrant(finding: &Finding) -> Text {
     }
 }
 
-fn number<'a>(ctx: &Explained<'a>, finding: &Finding) -> &'a str {
-    details::licence(ctx, finding).map_or("of the filing subject", |licence| {
-        licence.licence_number.as_str()
+fn number(ctx: &Explained<'_>, finding: &Finding) -> String {
+    details::licence(ctx, finding).map_or("of the filing subject".to_owned(), |licence| {
+        format!("`{}`", licence.licence_number.as_str())
     })
 }
 
