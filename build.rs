@@ -23,6 +23,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     tonic_prost_build::configure()
         .extern_path(".google.protobuf.Timestamp", "::pbjson_types::Timestamp")
         .extern_path(".google.rpc.Status", "::tonic_types::Status")
+        // These hold personal data; `src/proto.rs` writes what may be shown of them.
+        .skip_debug([
+            ".icpgate.v1.Applicant",
+            ".icpgate.v1.Certificate",
+            ".icpgate.v1.Person",
+            ".icpgate.v1.Registrant",
+            ".icpgate.v1.Subject",
+        ])
         .compile_fds(descriptors)?;
     pbjson_build::Builder::new()
         .register_descriptors(&encoded)?

@@ -38,11 +38,7 @@ pub async fn open(config: &Config, migrate: bool) -> anyhow::Result<Parts> {
     let policy = policy(config)?;
     let key = privacy_key(&config.privacy.key_file).context("take the privacy key")?;
     let sealer = Sealer::new(key.as_bytes()).context("take the privacy key")?;
-    let key_id = sealer
-        .key_id()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let key_id = hex(&sealer.key_id());
     let store = SqliteStore::open(&config.store.path, SqliteOptions { migrate, key_id })
         .await
         .with_context(|| format!("open the store `{}`", config.store.path.display()))?;
@@ -208,4 +204,11 @@ pub fn policy(config: &Config) -> anyhow::Result<Policy> {
 fn read(file: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(file)
         .with_context(|| format!("read the policy `{}` (key policy.file)", file.display()))
+}
+
+/// Fingerprint of the key as the store keeps it.
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

@@ -168,10 +168,7 @@ fn case_files(file: &Path) -> Result<Vec<PathBuf>, Failure> {
 /// The policy that a file of cases is about.
 fn tested_policy(file: &Path, config: &Config) -> Result<Policy, Failure> {
     let beside = |path: &Path| path.parent().map(|folder| folder.join("policy.toml"));
-    let own = file
-        .parent()
-        .and_then(|folder| beside(folder))
-        .filter(|path| path.is_file());
+    let own = file.parent().and_then(beside).filter(|path| path.is_file());
     let document = if file.with_file_name("cases").is_dir() {
         Some(file.to_owned())
     } else {
@@ -198,10 +195,8 @@ fn tested_policy(file: &Path, config: &Config) -> Result<Policy, Failure> {
 /// There is no such file ([`exit::NO_INPUT`]), or it is not text ([`exit::DATA`]).
 pub fn read(file: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(file).map_err(|error| {
-        let code = match error.kind() {
-            std::io::ErrorKind::InvalidData => exit::DATA,
-            _ => exit::NO_INPUT,
-        };
+        let not_text = error.kind() == std::io::ErrorKind::InvalidData;
+        let code = if not_text { exit::DATA } else { exit::NO_INPUT };
         let action = format!("read {}", file.display());
         Failure::new(code, anyhow::Error::new(error).context(action))
     })

@@ -147,7 +147,7 @@ impl LogWorker {
             match self.write(&mut group).await {
                 Ok(()) => group.clear(),
                 Err(error) => {
-                    self.answer_waiting(&mut group, &error);
+                    Self::answer_waiting(&mut group, &error);
                     if group.is_empty() {
                         continue;
                     }
@@ -202,7 +202,7 @@ impl LogWorker {
     }
 
     /// Tells activations that their decision is not durable; the others stay to be tried anew.
-    fn answer_waiting(&self, group: &mut Vec<Entry>, error: &Arc<StoreError>) {
+    fn answer_waiting(group: &mut Vec<Entry>, error: &Arc<StoreError>) {
         {
             let error: &dyn std::error::Error = &**error;
             tracing::error!(error, decisions = group.len(), "record decisions");

@@ -1,6 +1,6 @@
 //! The answer as callers see it. Wording comes from `explain`.
 
-use icpgate_policy::codes::{Outcome, SubjectNature};
+use icpgate_policy::codes::{Outcome, Reason, SubjectNature};
 use icpgate_policy::decision::Finding;
 use icpgate_policy::domain_name::Host;
 use icpgate_policy::explain::{self, Explained};
@@ -56,7 +56,7 @@ pub fn render(answer: &Answer, input: &str, view: View) -> v1::Decision {
         reasons: decision
             .reasons()
             .into_iter()
-            .map(|reason| reason.to_number())
+            .map(Reason::to_number)
             .collect(),
         findings,
         obligations,
@@ -101,7 +101,7 @@ fn finding(context: &Explained<'_>, finding: &Finding) -> v1::Finding {
     v1::Finding {
         rule: finding.rule.as_str().to_owned(),
         outcome: finding.outcome.to_number(),
-        reason: finding.reason.map_or(0, |reason| reason.to_number()),
+        reason: finding.reason.map_or(0, Reason::to_number),
         message: text.message.into_owned(),
         remediation: text.remediation.into_owned(),
         references: text

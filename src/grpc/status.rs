@@ -60,7 +60,7 @@ pub(super) fn inside(status: &Status) -> tonic_types::Status {
     }
 }
 
-/// INVALID_ARGUMENT with a field violation each.
+/// `INVALID_ARGUMENT` with a field violation each.
 pub(super) fn malformed(violations: &[Violation]) -> Status {
     let mut details = info("MALFORMED_REQUEST");
     let mut message = String::from("malformed request");

@@ -291,10 +291,10 @@ pub(crate) fn coverage<'a>(
         none.state = FilingState::Unknown(kind, why);
         return none;
     }
-    if wanted == ServiceKind::Website {
-        if let Some(related) = other_kind(facts, name).or_else(|| variant(facts, name)) {
-            return related;
-        }
+    if wanted == ServiceKind::Website
+        && let Some(related) = other_kind(facts, name).or_else(|| variant(facts, name))
+    {
+        return related;
     }
     none.state = FilingState::NotFound;
     none
@@ -471,11 +471,11 @@ fn variant<'a>(facts: &'a NameFacts, name: &'a HostName) -> Option<Coverage<'a>>
 }
 
 /// The best of the services in force that `covers` takes, told with a state of its own.
-fn best_in_force<'a>(
-    facts: &'a NameFacts,
+fn best_in_force(
+    facts: &NameFacts,
     state: FilingState,
     covers: impl Fn(&Service) -> bool,
-) -> Option<Coverage<'a>> {
+) -> Option<Coverage<'_>> {
     let found = facts
         .services
         .iter()

@@ -12,6 +12,7 @@ pub(super) fn run(case: &Case<'_>, sheet: &mut Sheet<'_>) {
     if case.pre_filing() {
         return filed_by_another(case, sheet);
     }
+    lookup(case, sheet);
     if case.request.profile.product == Product::AppBackend {
         own_kind(&case.filing, RuleId::R41, Reason::AppNotFiled, sheet);
         return;
@@ -27,11 +28,25 @@ pub(super) fn run(case: &Case<'_>, sheet: &mut Sheet<'_>) {
     website(&case.filing, sheet);
 }
 
+/// Whether the filings could be looked up; the other rules find nothing where not.
+fn lookup(case: &Case<'_>, sheet: &mut Sheet<'_>) {
+    let mut known = case.name.is_some();
+    for coverage in case.mini_program.iter().chain([&case.filing]) {
+        if let FilingState::Unknown(kind, why) = coverage.state {
+            known = false;
+            sheet.unknown(RuleId::R08, kind, why);
+        }
+    }
+    if known {
+        sheet.pass(RuleId::R08, &[]);
+    }
+}
+
 /// The filing of a website.
 fn website(coverage: &Coverage<'_>, sheet: &mut Sheet<'_>) {
     let evidence = coverage.evidence();
     let (rule, reason, detail) = match coverage.state {
-        FilingState::NotAsked => return,
+        FilingState::NotAsked | FilingState::Unknown(..) => return,
         FilingState::Filed => {
             sheet.pass(RuleId::R07, &evidence);
             sheet.pass(RuleId::R06, &evidence);
@@ -41,7 +56,6 @@ fn website(coverage: &Coverage<'_>, sheet: &mut Sheet<'_>) {
             }
             return;
         }
-        FilingState::Unknown(kind, why) => return sheet.unknown(RuleId::R08, kind, why),
         FilingState::Restricted => (RuleId::R06, Reason::FilingAccessRestricted, Detail::None),
         FilingState::Suspended => (RuleId::R55, Reason::FilingSuspended, extent(coverage)),
         FilingState::InProgress => (RuleId::R13, Reason::FilingInProgress, Detail::None),
@@ -57,9 +71,8 @@ fn website(coverage: &Coverage<'_>, sheet: &mut Sheet<'_>) {
 fn own_kind(coverage: &Coverage<'_>, rule: RuleId, missing: Reason, sheet: &mut Sheet<'_>) {
     let evidence = coverage.evidence();
     let (rule, reason, detail) = match coverage.state {
-        FilingState::NotAsked => return,
+        FilingState::NotAsked | FilingState::Unknown(..) => return,
         FilingState::Filed => return sheet.pass(rule, &evidence),
-        FilingState::Unknown(kind, why) => return sheet.unknown(rule, kind, why),
         FilingState::Restricted => (RuleId::R06, Reason::FilingAccessRestricted, Detail::None),
         FilingState::Suspended => (RuleId::R55, Reason::FilingSuspended, extent(coverage)),
         FilingState::InProgress => (RuleId::R13, Reason::FilingInProgress, Detail::None),
