@@ -481,11 +481,11 @@ fn whoever_starts_at_once_ends_with_one_key() {
 
 #[cfg(unix)]
 #[test]
-fn a_key_open_to_others_is_refused_with_the_remedy() {
+fn a_key_that_others_can_write_is_refused_with_the_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("privacy.key");
     privacy_key(&path).unwrap();
-    for open in [0o640, 0o604, 0o660] {
+    for open in [0o620, 0o602, 0o660] {
         set_mode(&path, open);
         let error = privacy_key(&path).unwrap_err();
         assert!(
@@ -495,6 +495,10 @@ fn a_key_open_to_others_is_refused_with_the_remedy() {
         assert!(error.to_string().contains("chmod 600"), "{error}");
         assert!(privacy_key_permissions(&path).is_err());
     }
+    // As secrets are mounted: taken, and found by those who look.
+    set_mode(&path, 0o440);
+    privacy_key(&path).unwrap();
+    assert!(privacy_key_permissions(&path).is_err());
     set_mode(&path, 0o400);
     privacy_key(&path).unwrap();
     privacy_key_permissions(&path).unwrap();

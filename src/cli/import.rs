@@ -379,7 +379,7 @@ impl Report {
                 revision: &totals.revision,
                 rejected_lines: &self.first,
             })?,
-            Output::Table => output::print(&self.table(totals))?,
+            Output::Table => output::print(&self.table(totals, problem.is_none()))?,
         }
         match problem {
             Some(problem) => Err(bad_file(source, problem)),
@@ -388,9 +388,9 @@ impl Report {
         }
     }
 
-    fn table(&self, totals: &Totals) -> String {
+    fn table(&self, totals: &Totals, whole: bool) -> String {
         let lines = totals.lines();
-        let (mark, style) = if totals.rejected == 0 {
+        let (mark, style) = if totals.rejected == 0 && whole {
             ("✓", GOOD)
         } else {
             ("✗", BAD)
@@ -467,7 +467,7 @@ mod tests {
             rejected: 30,
             revision: "r9".into(),
         };
-        let text = anstream::adapter::strip_str(&report.table(&totals)).to_string();
+        let text = anstream::adapter::strip_str(&report.table(&totals, true)).to_string();
         assert!(
             text.starts_with("✗ 33 lines: 1 accepted, 2 unchanged, 30 rejected\n"),
             "{text}"

@@ -96,7 +96,8 @@ pub enum PrivacyKeyError {
 ///
 /// # Errors
 ///
-/// The file cannot be read or made, is open to others, or holds no key.
+/// The file cannot be read or made, can be written by others than its owner, or holds no key. One
+/// that others can read is taken with a warning.
 pub fn privacy_key(path: &Path) -> Result<PrivacyKey, PrivacyKeyError> {
     match File::open(path) {
         Ok(file) => read(path, file),
@@ -125,7 +126,13 @@ pub fn privacy_key_permissions(path: &Path) -> Result<(), PrivacyKeyError> {
 
 fn read(path: &Path, file: File) -> Result<PrivacyKey, PrivacyKeyError> {
     let metadata = file.metadata().map_err(io_error("look at the key", path))?;
-    closed_to_others(path, &metadata)?;
+    match closed_to_others(path, &metadata) {
+        // Secrets are often mounted readable to a group; that is told, and taken.
+        Err(error @ PrivacyKeyError::OpenToOthers { mode, .. }) if mode & 0o022 == 0 => {
+            tracing::warn!("{error}");
+        }
+        judged => judged?,
+    }
     let mut bytes = Zeroizing::new(Vec::new());
     file.take(LONGEST_FILE + 1)
         .read_to_end(&mut bytes)
