@@ -114,16 +114,6 @@ pub(super) fn host<'a>(
     }
 }
 
-/// The name of the request that a finding is about, as typed and normalised.
-pub(super) fn typed<'a>(ctx: &Explained<'a>, finding: &Finding) -> &'a str {
-    let profile = &ctx.request.profile;
-    match part(finding) {
-        FactSet::Name | FactSet::Applicant => &profile.domain,
-        FactSet::Origin => profile.origin_host.as_deref().unwrap_or_default(),
-        FactSet::HostHeader => profile.host_header.as_deref().unwrap_or_default(),
-    }
-}
-
 /// The last label of the name, in U-labels.
 pub(super) fn top_level_domain(ctx: &Explained<'_>) -> String {
     let name = ctx.request.host_name().map_or("", |name| name.unicode());

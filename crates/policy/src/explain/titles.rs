@@ -9,7 +9,7 @@ pub const fn rule_title(rule: RuleId, language: Language) -> &'static str {
     let (english, chinese) = match rule {
         RuleId::R01 => ("Form of the name", "域名格式"),
         RuleId::R45 => ("Bare IP address", "仅用 IP 访问"),
-        RuleId::R02 => ("No filing outside the mainland", "境外服务无需备案"),
+        RuleId::R02 => ("No filing outside the mainland", "内地以外无需备案"),
         RuleId::R47 => ("Customer's real name", "客户实名认证"),
         RuleId::R48 => ("Control of the domain", "域名归属权"),
         RuleId::R04 => ("Blocked domain", "域名黑名单"),

@@ -91,14 +91,14 @@ pub(in crate::explain) fn message(ctx: &Explained<'_>, finding: &Finding, reason
         Reason::AppNotFiled => "该域名未列入任何 App 备案；网站备案不能代替 App 备案。".into(),
         Reason::MiniProgramNotFiled => "没有覆盖该域名的小程序备案。".into(),
         Reason::AccessNotLinked => "该域名已备案，但备案未接入本服务商。".into(),
-        Reason::OriginNotFiled => {
-            let origin = details::typed(ctx, finding);
-            format!("源站域名 `{origin}` 没有有效的网站备案。").into()
-        }
-        Reason::HostHeaderNotFiled => {
-            let host = details::typed(ctx, finding);
-            format!("回源 Host `{host}` 没有有效的网站备案。").into()
-        }
+        Reason::OriginNotFiled => match &ctx.request.profile.origin_host {
+            Some(origin) => format!("源站域名 `{origin}` 没有有效的网站备案。").into(),
+            None => "源站域名没有有效的网站备案。".into(),
+        },
+        Reason::HostHeaderNotFiled => match &ctx.request.profile.host_header {
+            Some(host) => format!("回源 Host `{host}` 没有有效的网站备案。").into(),
+            None => "回源 Host 没有有效的网站备案。".into(),
+        },
         Reason::RegistrantMismatch => mismatch(finding),
         Reason::RegistrantVariant => variant(finding),
         Reason::RegistrantUnknown => unknown_registrant(finding),

@@ -113,16 +113,19 @@ pub(in crate::explain) fn message(ctx: &Explained<'_>, finding: &Finding, reason
         Reason::AccessNotLinked => {
             "The domain is filed, but this provider is not an access provider of the filing.".into()
         }
-        Reason::OriginNotFiled => format!(
-            "The origin `{}` is not covered by a website filing in force.",
-            details::typed(ctx, finding)
-        )
-        .into(),
-        Reason::HostHeaderNotFiled => format!(
-            "The host header `{}` is not covered by a website filing in force.",
-            details::typed(ctx, finding)
-        )
-        .into(),
+        Reason::OriginNotFiled => match &ctx.request.profile.origin_host {
+            Some(origin) => {
+                format!("The origin `{origin}` is not covered by a website filing in force.").into()
+            }
+            None => "The origin is not covered by a website filing in force.".into(),
+        },
+        Reason::HostHeaderNotFiled => match &ctx.request.profile.host_header {
+            Some(host) => {
+                format!("The host header `{host}` is not covered by a website filing in force.")
+                    .into()
+            }
+            None => "The host header is not covered by a website filing in force.".into(),
+        },
         Reason::RegistrantMismatch => mismatch(finding),
         Reason::RegistrantVariant => variant(finding),
         Reason::RegistrantUnknown => unknown_registrant(finding),

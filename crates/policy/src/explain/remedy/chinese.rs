@@ -69,7 +69,7 @@ pub(in crate::explain) fn remediation(
             "请客户在本服务商办理新增接入；备案号不变，不影响原接入商。".into()
         }
         Reason::OriginNotFiled => "请为源站域名办理备案，或改用已备案域名下的源站。\
-            源站在境外的，请以 `origin_in_mainland` 为 false 重新查询。"
+            源站在中国内地以外的，请以 `origin_in_mainland` 为 false 重新查询。"
             .into(),
         Reason::HostHeaderNotFiled => {
             "请为回源 Host 的域名办理备案，或改用已备案域名下的回源 Host。".into()
