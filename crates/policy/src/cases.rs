@@ -6,6 +6,21 @@
 //! `[given]` holds what the cases of one file share; a case changes a shared question field by
 //! field, and a shared record of the same key field by field.
 //!
+//! ```toml
+//! [[case]]
+//! name = "a site taken down for its display is denied until the mend is confirmed"
+//! now = 2026-11-22T10:00:00+08:00
+//! question = { domain = "www.example.cn", product = "CDN", area = "MAINLAND" }
+//! service = [{ service_number = "京ICP备2026000001号-1", domains = ["example.cn"] }]
+//! display_observation = [{ domain = "www.example.cn", takedown = true }]
+//! unknown = ["subject", "registration"]
+//! expect = { verdict = "DENY", reasons = ["DISPLAY_TAKEDOWN"], silent = ["R39 DISPLAY_MISSING"] }
+//! ```
+//!
+//! Further keys of a case: `without` (kinds of shared records to leave out), `unknown` (kinds for
+//! which the registry is not complete), `complete_until`, `store_down`, `stale`. Further keys of
+//! `expect`: `obligations`, `findings`, `valid_until`, `retry_after`.
+//!
 //! **Invariant:** nothing here reads a file or a clock; names and certificate numbers of a file
 //! are sealed while it is read, so that cases are compared as records of the registry are.
 //! **Never** use real people or companies in a file: names and certificates are invented.

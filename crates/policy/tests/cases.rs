@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use icpgate_policy::cases::{self, Case, CaseProblem, CaseResult, Failure};
 use icpgate_policy::codes::{Product, Reason, Verdict};
@@ -18,6 +19,7 @@ use icpgate_policy::explain::Language;
 use icpgate_policy::explain::cases::{case_error, failure};
 use icpgate_policy::policy::Policy;
 use icpgate_policy::rules::{RULES, RuleId};
+use proptest::prelude::*;
 
 /// A case that was run.
 struct Ran {
@@ -74,19 +76,73 @@ fn every_reason_of_every_rule_fires_and_is_just_missed() {
 }
 
 #[test]
-fn every_rule_passes_somewhere() {
-    let passed: BTreeSet<RuleId> = run_all()
-        .iter()
-        .flat_map(|ran| &ran.result.decision.findings)
-        .filter(|finding| finding.reason.is_none())
-        .map(|finding| finding.rule)
-        .collect();
-    let silent: Vec<RuleId> = RULES
-        .iter()
-        .map(|rule| rule.id)
-        .filter(|rule| !passed.contains(rule) && rule.rule().reasons.is_empty())
-        .collect();
-    assert!(silent.is_empty(), "rules that find nothing: {silent:?}");
+fn rules_without_reasons_of_their_own_speak_and_are_silent() {
+    let without_reasons = RULES.iter().filter(|rule| rule.reasons.is_empty());
+    for rule in without_reasons.map(|rule| rule.id) {
+        let speaks = |ran: &&Ran| ran.result.decision.findings.iter().any(|f| f.rule == rule);
+        let speaking = run_all().iter().filter(speaks).count();
+        assert!(speaking > 0, "{rule} never speaks");
+        assert!(speaking < run_all().len(), "{rule} always speaks");
+    }
+}
+
+#[test]
+fn the_mode_of_a_rule_and_the_weight_of_a_reason_are_the_policys() {
+    let file = cases::parse(
+        r#"
+        [[case]]
+        name = "an unfiled news site of a stranger"
+        now = 2026-11-22T10:00:00+08:00
+        question = { domain = "www.example.cn", product = "CDN", area = "MAINLAND", sectors = ["NEWS"], customer_real_name = "UNVERIFIED" }
+        expect = { verdict = "DENY" }
+        "#,
+    )
+    .unwrap();
+    for (rules, verdict, reasons) in [
+        (
+            "",
+            Verdict::Deny,
+            &[
+                Reason::CustomerNotVerified,
+                Reason::FilingNotFound,
+                Reason::SectorApprovalMissing,
+            ][..],
+        ),
+        (
+            "[rules]\nR47 = 'off'\nR38 = 'warn'",
+            Verdict::Deny,
+            &[Reason::FilingNotFound],
+        ),
+        (
+            "[rules]\nR47 = 'off'\nR38 = 'review'\nR07 = 'warn'",
+            Verdict::Review,
+            &[Reason::SectorApprovalMissing],
+        ),
+        (
+            "[rules]\nR47 = 'off'\nR38 = 'off'\nR07 = 'off'",
+            Verdict::Allow,
+            &[],
+        ),
+    ] {
+        let document =
+            format!("extends = 'mainland-strict'\nname = 'ours'\nversion = '1'\n{rules}");
+        let policy = Policy::compile(&document, "self").unwrap();
+        let results = cases::run(&policy, &file);
+        let decision = &results.first().unwrap().decision;
+        assert_eq!(decision.verdict, verdict, "{rules}");
+        assert_eq!(decision.reasons(), reasons, "{rules}");
+    }
+}
+
+#[test]
+fn a_policy_of_another_provider_passes_the_same_cases() {
+    let text = fs::read_to_string(folder().join("mainland-strict/policy.toml")).unwrap();
+    let policy = Policy::compile(&text, "样例云").unwrap();
+    let path = folder().join("mainland-strict/cases/access.toml");
+    let file = cases::parse(&fs::read_to_string(path).unwrap()).unwrap();
+    for result in cases::run(&policy, &file) {
+        assert!(result.passed(), "{}: {:?}", result.name, result.failures);
+    }
 }
 
 #[test]
@@ -225,6 +281,7 @@ fn everything_wrong_with_a_file_is_reported_with_case_and_path() {
     ] {
         assert!(found.contains(&expected), "{expected:?} in {found:#?}");
     }
+    assert_eq!(found.len(), 14, "each once: {found:#?}");
     let shown = errors
         .iter()
         .flat_map(|error| [Language::English, Language::Chinese].map(|l| case_error(error, l)))
@@ -312,7 +369,36 @@ fn files_hold_no_certificate_outside_the_invented_range() {
     }
 }
 
-fn run_all() -> Vec<Ran> {
+proptest! {
+    #[test]
+    fn any_text_is_a_case_file_or_a_list_of_errors(text in "\\PC{0,80}") {
+        if let Err(errors) = cases::parse(&text) {
+            prop_assert!(!errors.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_damaged_case_file_is_read_or_refused_and_runs(
+        at in 0_usize..4000, damage in "[\\[\\]{}=\"0-9京号.:x-]{0,3}"
+    ) {
+        let path = folder().join("mainland-strict/cases/registration.toml");
+        let mut text: Vec<char> = fs::read_to_string(path).unwrap().chars().take(4000).collect();
+        let at = at.min(text.len());
+        text.splice(at..at, damage.chars());
+        let text: String = text.into_iter().collect();
+        let end = text.rfind("[[case]]").unwrap_or(text.len());
+        if let Ok(file) = cases::parse(text.get(..end).unwrap_or_default()) {
+            prop_assert_eq!(cases::run(&shipped("mainland-strict"), &file).len(), file.cases.len());
+        }
+    }
+}
+
+fn run_all() -> &'static [Ran] {
+    static RAN: LazyLock<Vec<Ran>> = LazyLock::new(run_files);
+    &RAN
+}
+
+fn run_files() -> Vec<Ran> {
     let mut policies: BTreeMap<String, Policy> = BTreeMap::new();
     let mut ran = Vec::new();
     for (path, text) in files() {

@@ -11,7 +11,9 @@ use super::{
 use super::{expect, question};
 use crate::codes::RecordKind;
 use crate::domain_name::Suffixes;
-use crate::identity::Sealer;
+use crate::identity::{KEY_MINIMUM, Sealer};
+
+const _: () = assert!(KEY.len() >= KEY_MINIMUM);
 
 pub(super) fn file(text: &str) -> Result<CaseFile, Vec<CaseError>> {
     let single = |problem| {
@@ -24,7 +26,7 @@ pub(super) fn file(text: &str) -> Result<CaseFile, Vec<CaseError>> {
     let table: Table = text
         .parse()
         .map_err(|error: toml::de::Error| single(CaseProblem::Syntax(error.to_string())))?;
-    // INVARIANT: the key is long enough, as the tests show.
+    // INVARIANT: the key is long enough, and two empty lists hold no error.
     let sealer = Sealer::new(KEY).map_err(|_| single(CaseProblem::NoCases))?;
     let suffixes = Suffixes::new(&[], &[]).map_err(|_| single(CaseProblem::NoCases))?;
     let mut context = Context {
@@ -40,7 +42,9 @@ pub(super) fn file(text: &str) -> Result<CaseFile, Vec<CaseError>> {
         table.get("given").and_then(Value::as_table)
     });
     let shared = shared.unwrap_or(&empty);
+    let of_shared = context.errors.len();
     let cases = cases(&mut context, &table, shared);
+    leave_out_repeats(&mut context.errors, of_shared);
     if context.errors.is_empty() {
         Ok(CaseFile { cases })
     } else {
@@ -55,6 +59,26 @@ fn check_shared(fields: &mut Fields<'_, '_, '_>) {
     for kind in RecordKind::ALL {
         let _ = fields.tables(kind.as_str(), |fields| records::record(*kind, fields));
     }
+}
+
+/// What is wrong with a shared value is wrong in each case over it, and is reported once.
+fn leave_out_repeats(errors: &mut Vec<CaseError>, of_shared: usize) {
+    let of_cases = errors.split_off(of_shared.min(errors.len()));
+    let repeats = |error: &CaseError| {
+        errors.iter().any(|shared| {
+            shared.problem == error.problem && place(&shared.path) == place(&error.path)
+        })
+    };
+    let own: Vec<CaseError> = of_cases.into_iter().filter(|e| !repeats(e)).collect();
+    errors.extend(own);
+}
+
+/// Key and field of a path, without the place in a list, which differs between a case and what
+/// it shares.
+fn place(path: &str) -> (&str, &str) {
+    let inner = path.split_once('.').map_or("", |(_, inner)| inner);
+    let (key, rest) = inner.split_once('[').unwrap_or((inner, ""));
+    (key, rest.split_once(']').map_or("", |(_, field)| field))
 }
 
 fn cases(context: &mut Context<'_>, table: &Table, shared: &Table) -> Vec<Case> {
