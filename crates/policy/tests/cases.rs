@@ -135,6 +135,66 @@ fn the_mode_of_a_rule_and_the_weight_of_a_reason_are_the_policys() {
 }
 
 #[test]
+fn every_threshold_of_the_policy_is_held_by_a_case() {
+    let files: Vec<_> = files()
+        .into_iter()
+        .filter(|(path, _)| {
+            path.components()
+                .any(|part| part.as_os_str() == "mainland-strict")
+        })
+        .map(|(_, text)| cases::parse(&text).unwrap())
+        .collect();
+    for change in [
+        "access = { grace = '44d' }",
+        "access = { grace = '46d' }",
+        "licence = { expiring = '89d' }",
+        "licence = { expiring = '91d' }",
+        "licence = { parent_share_percent = 51.01 }",
+        "licence = { parent_share_percent = 50.99 }",
+        "licence = { requirement = 'by-business-model' }",
+        "registration = { library_sync_working_days = 4 }",
+        "registration = { library_sync_working_days = 6 }",
+        "registration = { blocking_statuses = ['serverHold', 'clientHold', 'inactive', 'pendingDelete'] }",
+        "registrant = { accepted_roles = ['LEGAL_REPRESENTATIVE', 'PRINCIPAL', 'SENIOR_MANAGER'] }",
+        "registrant = { accepted_roles = ['LEGAL_REPRESENTATIVE', 'SENIOR_MANAGER', 'SHAREHOLDER'] }",
+        "registrant = { province_roles = { 44 = ['SENIOR_MANAGER'] } }",
+        "registrant = { province_roles = { 64 = ['LEGAL_REPRESENTATIVE'] } }",
+        "customer = { undeclared_real_name = 'deny' }",
+        "customer = { undeclared_domain_control = 'review' }",
+        "origin = { undeclared_location = 'outside' }",
+        "display = { due = '29d' }",
+        "display = { subject_form_provinces = ['11', '44'] }",
+        "display = { subject_form_provinces = [] }",
+        "public_security = { due = '31d' }",
+        "retry = { filing_not_found = '3h' }",
+        "retry = { filing_in_progress = '25h' }",
+        "retry = { recheck_confirmation = '2h' }",
+        "retry = { facts_unavailable = '1m' }",
+        "validity = { longest = '23h' }",
+        "names = { extra_suffixes = ['cn.com'] }",
+        "suffixes = { approved = ['cn'] }",
+        "suffixes = { nature = { PUBLIC_INSTITUTION = ['公益'] } }",
+        "sectors = { CULTURE = 'deny' }",
+        "sectors = { CULTURE = 'none' }",
+        "sectors = { GAMES = 'deny' }",
+        "sectors = { HEALTH = 'review' }",
+        "sectors = { RELIGION = 'review' }",
+        "reasons = { BARE_IP = 'deny' }",
+        "calendar = { 2026 = { make_up_days = [] } }",
+    ] {
+        let document =
+            format!("extends = 'mainland-strict'\nname = 'ours'\nversion = '1'\n{change}");
+        let policy = Policy::compile(&document, "self")
+            .unwrap_or_else(|error| panic!("{change}: {:?}", error.problems));
+        let noticed = files
+            .iter()
+            .flat_map(|file| cases::run(&policy, file))
+            .any(|result| !result.passed());
+        assert!(noticed, "no case holds {change}");
+    }
+}
+
+#[test]
 fn a_policy_of_another_provider_passes_the_same_cases() {
     let text = fs::read_to_string(folder().join("mainland-strict/policy.toml")).unwrap();
     let policy = Policy::compile(&text, "样例云").unwrap();
