@@ -3,7 +3,7 @@
 //!
 //! A document is validated whole: [`Policy::compile`] reports every error with its path. A
 //! document that `extends` a shipped one names only what it changes.
-//! Start at [`Policy::compile`]; how a document is read is in [`mod@read`].
+//! Start at [`Policy::compile`]; how a document is read is in `read`.
 
 mod read;
 mod shipped;

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use crate::codes::{
-    ApplicationKind, ApplicationStage, Purpose, RecordKind, ServiceKind, ServiceStatus,
+    ApplicationKind, ApplicationStage, Product, Purpose, RecordKind, ServiceKind, ServiceStatus,
     SubjectEntity, SubjectNature, SubjectStatus,
 };
 use crate::decision::{Evidence, FactSet, Filing, Horizon, absence};
@@ -146,15 +146,17 @@ impl<'a> Case<'a> {
     ) -> Self {
         let name = request.host_name().filter(|_| request.needs_facts());
         let product = request.profile.product;
-        let wanted = if product == crate::codes::Product::AppBackend
-            && request.profile.purpose != Purpose::PreFiling
-        {
-            ServiceKind::App
-        } else {
-            ServiceKind::Website
-        };
-        let filing = coverage(&facts.name, name, wanted, horizon);
-        let mini_program = (product == crate::codes::Product::MiniProgramBackend
+        let wanted =
+            if product == Product::AppBackend && request.profile.purpose != Purpose::PreFiling {
+                ServiceKind::App
+            } else {
+                ServiceKind::Website
+            };
+        let mut filing = coverage(&facts.name, name, wanted, horizon);
+        if filing.state == FilingState::NotFound && wanted == ServiceKind::Website {
+            filing = related(&facts.name, name, product).unwrap_or(filing);
+        }
+        let mini_program = (product == Product::MiniProgramBackend
             && request.profile.purpose != Purpose::PreFiling)
             .then(|| coverage(&facts.name, name, ServiceKind::MiniProgram, horizon));
         let party = if request.profile.purpose == Purpose::PreFiling {
@@ -291,11 +293,6 @@ pub(crate) fn coverage<'a>(
         none.state = FilingState::Unknown(kind, why);
         return none;
     }
-    if wanted == ServiceKind::Website
-        && let Some(related) = other_kind(facts, name).or_else(|| variant(facts, name))
-    {
-        return related;
-    }
     none.state = FilingState::NotFound;
     none
 }
@@ -431,6 +428,25 @@ fn application(facts: &NameFacts, name: &HostName) -> Option<u16> {
             ) && lists(name, &application.domain)
         })
         .map(place)
+}
+
+/// What comes near a filing of the website: a service of another kind, or the script twin. The
+/// backend of a mini program needs the website's filing beside its own, which cannot stand for it.
+fn related<'a>(
+    facts: &'a NameFacts,
+    name: Option<&'a HostName>,
+    product: Product,
+) -> Option<Coverage<'a>> {
+    let name = name?;
+    let other = match product {
+        Product::MiniProgramBackend => None,
+        Product::Cdn
+        | Product::Hosting
+        | Product::ReverseProxy
+        | Product::AppBackend
+        | Product::DnsOnly => other_kind(facts, name),
+    };
+    other.or_else(|| variant(facts, name))
 }
 
 /// A service of another kind that covers the name and is in force.

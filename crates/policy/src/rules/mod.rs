@@ -4,7 +4,7 @@
 //! in which they are explained, and `docs/RULES.md` is generated from it.
 //!
 //! **Invariant:** every family whose rules apply is run, whatever the others find, and a rule
-//! compares with the clock through [`Sheet::reached`] only.
+//! compares with the clock through `Sheet::reached` only.
 
 mod access;
 mod blocks;

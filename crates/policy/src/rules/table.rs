@@ -310,7 +310,7 @@ pub const RULES: &[Rule] = &[
     ),
     rule(
         RuleId::R42,
-        WEB_OR_MINI,
+        WEB,
         FILING_RECORDS,
         &[Reason::FilingKindMismatch],
     ),

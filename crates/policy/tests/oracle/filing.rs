@@ -1,7 +1,7 @@
 //! The state of filing of a name.
 
 use icpgate_policy::codes::{
-    ApplicationKind, ApplicationStage, Reason, RecordKind, ServiceKind, ServiceStatus,
+    ApplicationKind, ApplicationStage, Product, Reason, RecordKind, ServiceKind, ServiceStatus,
     SubjectStatus,
 };
 use icpgate_policy::domain_name::{HostName, fold};
@@ -107,7 +107,9 @@ pub(crate) fn find(
         };
     }
     if wanted == Wanted::Website {
-        for at in &names {
+        // A mini program's own filing does not stand for the website's.
+        let mini = question.request.profile.product == Product::MiniProgramBackend;
+        for at in names.iter().filter(|_| !mini) {
             let mut others = Vec::new();
             for other in [
                 ServiceKind::App,
