@@ -143,6 +143,8 @@ pub struct NameFacts {
     pub display_observations: Vec<Fact<DisplayObservation>>,
     /// What a missing record means.
     pub entitlement: Entitlement,
+    /// The newest write among the records, and when it was committed.
+    newest: Option<(Revision, Timestamp)>,
 }
 
 impl NameFacts {
@@ -161,6 +163,7 @@ impl NameFacts {
             public_security_filings: Vec::new(),
             display_observations: Vec::new(),
             entitlement,
+            newest: None,
         }
     }
 
@@ -177,6 +180,10 @@ impl NameFacts {
             .collect();
         records.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
         let mut facts = Self::empty(entitlement);
+        facts.newest = records
+            .iter()
+            .map(|(_, _, fact)| (fact.provenance.revision, fact.provenance.committed_at))
+            .max();
         for (_, _, Fact { value, provenance }) in records {
             match value {
                 Record::Subject(value) => facts.subjects.push(Fact { value, provenance }),
@@ -198,23 +205,6 @@ impl NameFacts {
             }
         }
         facts
-    }
-
-    /// Provenance of every record.
-    pub fn provenances(&self) -> impl Iterator<Item = &Provenance> {
-        fn of<T>(facts: &[Fact<T>]) -> impl Iterator<Item = &Provenance> {
-            facts.iter().map(|fact| &fact.provenance)
-        }
-        of(&self.subjects)
-            .chain(of(&self.services))
-            .chain(of(&self.accesses))
-            .chain(of(&self.applications))
-            .chain(of(&self.licences))
-            .chain(of(&self.registrations))
-            .chain(of(&self.blocks))
-            .chain(of(&self.approvals))
-            .chain(of(&self.public_security_filings))
-            .chain(of(&self.display_observations))
     }
 }
 
@@ -254,12 +244,7 @@ impl Facts {
     /// The newest write among the facts; revision 0 where no record bears on the question.
     #[must_use]
     pub fn newest(&self) -> (Revision, Option<Timestamp>) {
-        let newest = self
-            .sets()
-            .flat_map(|set| set.provenances())
-            .max_by_key(|provenance| provenance.revision);
-        newest.map_or((Revision(0), None), |provenance| {
-            (provenance.revision, Some(provenance.committed_at))
-        })
+        let newest = self.sets().filter_map(|set| set.newest).max();
+        newest.map_or((Revision(0), None), |(revision, at)| (revision, Some(at)))
     }
 }

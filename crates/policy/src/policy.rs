@@ -70,6 +70,8 @@ pub struct Policy {
     pub calendar: WorkingCalendar,
     /// Mode of each rule, by its place in the table.
     modes: Vec<Mode>,
+    /// Rules that are not switched off, one bit for each by its place in the table.
+    running: u64,
     /// Effect of each reason, by its place in the set.
     effects: Vec<Effect>,
     /// The same, before filing.
@@ -208,6 +210,11 @@ impl Policy {
             .get(rule.place())
             .copied()
             .unwrap_or(Mode::Enforce)
+    }
+
+    /// Rules that are not switched off, one bit for each by its place in the table.
+    pub(crate) const fn running(&self) -> u64 {
+        self.running
     }
 
     /// What a reason does, before filing or otherwise.

@@ -232,6 +232,7 @@ impl<'a> Reader<'a> {
             approved_tlds,
             nature_suffixes,
             calendar: calendar?,
+            running: running(&modes),
             modes,
             effects,
             pre_filing_effects,
@@ -768,6 +769,16 @@ impl<'a> Reader<'a> {
             }
         }
     }
+}
+
+fn running(modes: &[Mode]) -> u64 {
+    modes
+        .iter()
+        .enumerate()
+        .fold(0, |bits, (place, mode)| match mode {
+            Mode::Enforce | Mode::Review | Mode::Warn => bits | 1 << place,
+            Mode::Off => bits,
+        })
 }
 
 /// Reads `90s`, `15m`, `24h` or `45d`; `None` for anything else, zero included.

@@ -612,8 +612,8 @@ fn registration<'a>(
 
 /// Whether a record's domain is the name or an ancestor of it.
 fn lists(name: &HostName, domain: &RecordDomain) -> bool {
-    name.candidates()
-        .any(|candidate| candidate == domain.ascii())
+    let domain = domain.ascii();
+    domain.len() >= name.registrable().len() && domain_name::is_under(name.ascii(), domain)
 }
 
 pub(crate) fn entry<T>(index: usize, fact: &Fact<T>) -> Entry<'_, T> {

@@ -31,6 +31,8 @@ use crate::policy::{Effect, Mode, Policy};
 use crate::request::Request;
 use case::Case;
 
+use table::Situation;
+
 pub use table::{RULES, Rule, RuleId, Scope};
 
 /// The families, in the order in which they are explained.
@@ -80,9 +82,9 @@ pub(crate) fn run<'a>(
 /// What the rules have found so far.
 pub(crate) struct Sheet<'a> {
     policy: &'a Policy,
-    product: Product,
     pre_filing: bool,
-    everywhere_only: bool,
+    /// Rules that are to be run, one bit for each by its place in the table.
+    applying: u64,
     /// Findings of rules that apply.
     pub(crate) findings: Vec<Finding>,
     /// Weightiest outcome so far.
@@ -103,15 +105,21 @@ pub(crate) struct Sheet<'a> {
 
 impl<'a> Sheet<'a> {
     fn new(policy: &'a Policy, request: &Request, now: Timestamp) -> Self {
-        let mainland = request.profile.service_area.includes_mainland();
-        let pre_filing = mainland && request.profile.purpose == Purpose::PreFiling;
+        let profile = &request.profile;
+        let mainland = profile.service_area.includes_mainland();
+        let pre_filing = mainland && profile.purpose == Purpose::PreFiling;
+        let situation = if !mainland || (profile.product == Product::DnsOnly && !pre_filing) {
+            Situation::Everywhere
+        } else if pre_filing {
+            Situation::PreFiling
+        } else {
+            Situation::Product(profile.product)
+        };
         Self {
             policy,
-            product: request.profile.product,
             pre_filing,
-            everywhere_only: !mainland
-                || (request.profile.product == Product::DnsOnly && !pre_filing),
-            findings: Vec::with_capacity(48),
+            applying: situation.rules() & policy.running(),
+            findings: Vec::with_capacity(32),
             weightiest: None,
             horizon: Horizon::new(now),
             own: Horizon::new(now),
@@ -123,16 +131,8 @@ impl<'a> Sheet<'a> {
     }
 
     /// Whether a rule is to be run on this question.
-    pub(crate) fn applies(&self, rule: RuleId) -> bool {
-        let scope = rule.rule().scope;
-        let in_scope = if self.everywhere_only {
-            scope.everywhere
-        } else if self.pre_filing {
-            scope.pre_filing
-        } else {
-            scope.products & (1 << self.product as u8) != 0
-        };
-        in_scope && self.policy.mode(rule) != Mode::Off
+    pub(crate) const fn applies(&self, rule: RuleId) -> bool {
+        self.applying & (1 << rule as u8) != 0
     }
 
     /// Whether the clock has reached `instant`; the only way to compare with it.

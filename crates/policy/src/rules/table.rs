@@ -2,6 +2,8 @@
 //!
 //! Titles, texts and references are in `explain`.
 
+use std::sync::LazyLock;
+
 use serde::{Deserialize, Serialize};
 
 use crate::codes::{Product, Reason, RecordKind, closed_set};
@@ -150,6 +152,47 @@ pub struct Scope {
     /// Outside the mainland and for name resolution alone.
     pub everywhere: bool,
 }
+
+/// What decides which rules run.
+#[derive(Clone, Copy)]
+pub(super) enum Situation {
+    /// Outside the mainland, or name resolution alone.
+    Everywhere,
+    /// Before filing.
+    PreFiling,
+    /// A product in the mainland.
+    Product(Product),
+}
+
+impl Situation {
+    /// Rules that run, one bit for each by its place in the table.
+    pub(super) fn rules(self) -> u64 {
+        let place = match self {
+            Self::Everywhere => 0,
+            Self::PreFiling => 1,
+            Self::Product(product) => 2 + product as usize,
+        };
+        SITUATIONS.get(place).copied().unwrap_or(u64::MAX)
+    }
+}
+
+/// Rules of each situation; worked out once, because every finding asks.
+static SITUATIONS: LazyLock<[u64; 2 + Product::ALL.len()]> = LazyLock::new(|| {
+    let mut situations = [0; 2 + Product::ALL.len()];
+    for (place, rules) in situations.iter_mut().enumerate() {
+        for rule in RULES {
+            let runs = match place {
+                0 => rule.scope.everywhere,
+                1 => rule.scope.pre_filing,
+                product => rule.scope.products & (1 << (product - 2)) != 0,
+            };
+            if runs {
+                *rules |= 1 << rule.id.place();
+            }
+        }
+    }
+    situations
+});
 
 impl RuleId {
     /// Place in the table.
