@@ -19,7 +19,7 @@ pub struct ServeArgs {
     /// Address and port of the gRPC listener (key grpc.listen)
     #[arg(long, value_name = "ADDRESS")]
     pub grpc_listen: Option<String>,
-    /// Address and port of the HTTP listener (key http.listen)
+    /// Address and port of the HTTP listener (key http.listen); nothing is served there yet
     #[arg(long, value_name = "ADDRESS")]
     pub http_listen: Option<String>,
     /// `SQLite` file (key store.path)

@@ -115,9 +115,10 @@ settings! {
         listen: SocketAddr = "127.0.0.1:50051",
     }
 
-    /// The HTTP listener: metrics and health for operators.
+    /// The HTTP listener. This version serves nothing over HTTP; health is asked for over gRPC.
     http: Http {
-        /// Address and port. Port 0 takes any free port.
+        /// Address and port. This version reads and checks the key and opens no listener for it.
+        /// Port 0 takes any free port.
         listen: SocketAddr = "127.0.0.1:8080",
     }
 
