@@ -1,0 +1,35 @@
+//! The product as its callers meet it: a real server, real sockets, a real store, real clients,
+//! held against the contract line by line.
+
+#[cfg(test)]
+mod batch;
+#[cfg(test)]
+mod changes;
+#[cfg(test)]
+mod check;
+#[cfg(test)]
+mod facts;
+#[cfg(test)]
+mod freshness;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod identity;
+#[cfg(test)]
+mod import;
+#[cfg(test)]
+mod operation;
+#[cfg(test)]
+mod outage;
+#[cfg(test)]
+mod program;
+#[cfg(test)]
+mod put;
+#[cfg(test)]
+mod recorded;
+#[cfg(test)]
+mod redaction;
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod screen;
