@@ -169,7 +169,7 @@ impl Gate {
         let more = changes.len() > limit as usize;
         changes.truncate(limit as usize);
         let next_page_token = match changes.last() {
-            Some(last) if more => format!("{}.{:x}", token(last.revision), last.place),
+            Some(last) if more => page_token(last.revision, last.place),
             Some(_) | None => String::new(),
         };
         Ok(Changes {
@@ -203,9 +203,16 @@ impl Gate {
     }
 }
 
+fn page_token(revision: Revision, place: u32) -> String {
+    format!("{}.{place:x}", token(revision))
+}
+
+/// Reads a page token; `None` for anything that [`page_token`] does not write.
 fn parse_place(text: &str) -> Option<(Revision, u32)> {
     let (revision, place) = text.split_once('.')?;
-    Some((parse_token(revision)?, u32::from_str_radix(place, 16).ok()?))
+    let revision = parse_token(revision)?;
+    let place = u32::from_str_radix(place, 16).ok()?;
+    (page_token(revision, place) == text).then_some((revision, place))
 }
 
 fn bad_token(field: &str, text: &str) -> GateError {
