@@ -33,17 +33,20 @@ pub fn render(answer: &Answer, input: &str, view: View) -> v1::Decision {
             ) || finding.reason.is_some()
         }
     };
-    let mut findings: Vec<v1::Finding> = decision
-        .findings
-        .iter()
-        .filter(shown)
+    // Families of rules run one after the other; they are explained in the order of the table.
+    let mut found: Vec<&Finding> = decision.findings.iter().filter(shown).collect();
+    found.sort_by_key(|finding| RULES.iter().position(|rule| rule.id == finding.rule));
+    let mut findings: Vec<v1::Finding> = found
+        .into_iter()
         .map(|found| finding(&context, found))
         .collect();
     if view == View::Full {
         not_applicable(&context, &mut findings);
     }
-    let obligations = decision
-        .obligations()
+    let mut owed: Vec<_> = decision.obligations().collect();
+    owed.sort_by_key(|owed| RULES.iter().position(|rule| rule.id == owed.finding.rule));
+    let obligations = owed
+        .into_iter()
         .map(|owed| v1::Obligation {
             reason: owed.reason.to_number(),
             message: explain::obligation(&context, owed.finding).into_owned(),
