@@ -150,9 +150,11 @@ pub async fn serve(
     let lifecycle = Lifecycle::new(config.limits.drain_timeout);
     let (soft, hard) = (lifecycle.soft(), lifecycle.hard());
     // The log outlives the calls: it is stopped when the last of them has gone, or when they are
-    // dropped.
+    // dropped. Callers who keep a silent connection open do not keep it.
+    let served = hard.child_token();
+    let last_call = served.clone();
     lifecycle.spawn("the decision log", async move {
-        worker.run(async move { hard.cancelled().await }).await;
+        worker.run(async move { last_call.cancelled().await }).await;
         Ok(())
     });
     let version = gate.policy_version();
@@ -162,8 +164,9 @@ pub async fn serve(
         timeout: config.limits.call_timeout,
     };
     lifecycle.spawn("the gRPC server", async move {
-        grpc::serve(listener, gate, limits, soft).await?;
-        Ok(())
+        let ended = grpc::serve(listener, gate, limits, soft).await;
+        served.cancel();
+        Ok(ended?)
     });
     tracing::info!(address = %address, policy = %version, "serving gRPC on {address}");
     let ended = lifecycle.run().await;

@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
+use tonic::Status;
 use tonic::transport::Server;
 
 use crate::gate::Gate;
@@ -31,6 +32,9 @@ const KEEPALIVE_EVERY: Duration = Duration::from_secs(30);
 /// How long the sign of life may take.
 const KEEPALIVE_WITHIN: Duration = Duration::from_secs(10);
 
+/// How long answers may be on their way after the last call has ended and the service is to stop.
+const LAST_BYTES_WITHIN: Duration = Duration::from_secs(1);
+
 /// Bounds on what callers may use up.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -38,7 +42,8 @@ pub struct Limits {
     pub calls: usize,
     /// Largest request, in octets.
     pub request: usize,
-    /// Longest time that a call may take; a shorter deadline of the caller wins.
+    /// Longest time that a call may take; a shorter deadline of the caller wins. Streams may last
+    /// longer; what they do at once may not.
     pub timeout: Duration,
 }
 
@@ -53,8 +58,9 @@ pub enum ServeError {
     Transport(#[from] tonic::transport::Error),
 }
 
-/// Serves the API on a listener until `stop` is ready; then no connection is taken and calls that
-/// run are finished.
+/// Serves the API on a listener until `stop` is ready; then no connection is taken, calls that run
+/// are finished and open streams are ended. Callers who hold a connection open and ask nothing are
+/// not waited for.
 ///
 /// # Errors
 ///
@@ -78,12 +84,27 @@ pub async fn serve(
         .build_v1alpha()?;
     let provisioning = ProvisioningServiceServer::new(Provisioning {
         gate: Arc::clone(&gate),
+        timeout: limits.timeout,
+        stop: stop.clone(),
     })
     .max_decoding_message_size(limits.request)
     .max_encoding_message_size(usize::MAX);
-    let records = RecordServiceServer::new(Records { gate })
-        .max_decoding_message_size(limits.request)
-        .max_encoding_message_size(usize::MAX);
+    let records = RecordServiceServer::new(Records {
+        gate,
+        timeout: limits.timeout,
+    })
+    .max_decoding_message_size(limits.request)
+    .max_encoding_message_size(usize::MAX);
+    let shed = ShedLayer::new(limits.calls);
+    let idle = {
+        let (shed, stop) = (shed.clone(), stop.clone());
+        async move {
+            stop.cancelled().await;
+            shed.idle().await;
+            // Orderly callers close their connections now, and serving ends by itself.
+            tokio::time::sleep(LAST_BYTES_WITHIN).await;
+        }
+    };
     let stopping = async move {
         stop.cancelled().await;
         // Watchers learn first, so that balancers look elsewhere while running calls finish.
@@ -97,10 +118,10 @@ pub async fn serve(
             .set_service_status("", tonic_health::ServingStatus::NotServing)
             .await;
     };
-    Server::builder()
+    // No time-out of the server: it would cut off imports that take long and say so wrongly.
+    let serving = Server::builder()
         .tcp_nodelay(true)
-        .timeout(limits.timeout)
-        .layer(ShedLayer::new(limits.calls))
+        .layer(shed)
         .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
         .http2_keepalive_timeout(Some(KEEPALIVE_WITHIN))
         .add_service(health)
@@ -108,7 +129,21 @@ pub async fn serve(
         .add_service(reflection_alpha)
         .add_service(provisioning)
         .add_service(records)
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopping)
-        .await?;
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopping);
+    tokio::select! {
+        served = serving => served?,
+        () = idle => tracing::debug!("connections on which nothing runs are left behind"),
+    }
     Ok(())
+}
+
+/// Bounds what a call does.
+async fn within<T>(
+    timeout: Duration,
+    call: impl Future<Output = Result<T, Status>>,
+) -> Result<T, Status> {
+    match tokio::time::timeout(timeout, call).await {
+        Ok(done) => done,
+        Err(_) => Err(status::late()),
+    }
 }

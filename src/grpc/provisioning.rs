@@ -2,12 +2,15 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::Stream;
 use icpgate_policy::field::FieldProblem;
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::status::{inside, malformed, status};
+use super::status::{ending, inside, malformed, status};
+use super::within;
 use crate::gate::{Gate, render};
 use crate::intake::{Question, Violation};
 use crate::proto::v1;
@@ -19,6 +22,10 @@ const BATCH: usize = 1000;
 /// Answers calls from the gate.
 pub(super) struct Provisioning {
     pub(super) gate: Arc<Gate>,
+    /// Longest time that a call, or a batch on a stream, may take.
+    pub(super) timeout: Duration,
+    /// Cancelled when open streams are to end.
+    pub(super) stop: CancellationToken,
 }
 
 #[tonic::async_trait]
@@ -29,7 +36,10 @@ impl ProvisioningService for Provisioning {
     ) -> Result<Response<v1::CheckProvisioningResponse>, Status> {
         let question = self.gate.question(request.into_inner()).map_err(status)?;
         let (input, view) = (question.input.clone(), question.view);
-        let answer = self.gate.check(question).await.map_err(status)?;
+        let answer = within(self.timeout, async {
+            self.gate.check(question).await.map_err(status)
+        })
+        .await?;
         let decision = Some(render(&answer, &input, view));
         Ok(Response::new(v1::CheckProvisioningResponse { decision }))
     }
@@ -38,7 +48,8 @@ impl ProvisioningService for Provisioning {
         &self,
         request: Request<v1::BatchCheckProvisioningRequest>,
     ) -> Result<Response<v1::BatchCheckProvisioningResponse>, Status> {
-        let results = answers(&self.gate, request.into_inner().requests).await?;
+        let requests = request.into_inner().requests;
+        let results = within(self.timeout, answers(&self.gate, requests)).await?;
         Ok(Response::new(v1::BatchCheckProvisioningResponse {
             results,
         }))
@@ -53,18 +64,26 @@ impl ProvisioningService for Provisioning {
     ) -> Result<Response<Self::ScreenDomainsStream>, Status> {
         // The next batch is read when the answers to the last one have been taken: the caller's
         // flow control is ours.
-        let state = (request.into_inner(), Arc::clone(&self.gate));
-        let responses = futures::stream::try_unfold(state, |(mut batches, gate)| async move {
-            let Some(batch) = batches.message().await? else {
-                return Ok(None);
-            };
-            let results = answers(&gate, batch.requests).await?;
-            let response = v1::ScreenDomainsResponse {
-                sequence: batch.sequence,
-                results,
-            };
-            Ok(Some((response, (batches, gate))))
-        });
+        let timeout = self.timeout;
+        let stop = self.stop.clone();
+        let state = (request.into_inner(), Arc::clone(&self.gate), stop);
+        let responses =
+            futures::stream::try_unfold(state, move |(mut batches, gate, stop)| async move {
+                let next = tokio::select! {
+                    biased;
+                    () = stop.cancelled() => return Err(ending()),
+                    next = batches.message() => next?,
+                };
+                let Some(batch) = next else {
+                    return Ok(None);
+                };
+                let results = within(timeout, answers(&gate, batch.requests)).await?;
+                let response = v1::ScreenDomainsResponse {
+                    sequence: batch.sequence,
+                    results,
+                };
+                Ok(Some((response, (batches, gate, stop))))
+            });
         Ok(Response::new(Box::pin(responses)))
     }
 
@@ -73,11 +92,11 @@ impl ProvisioningService for Provisioning {
         request: Request<v1::GetDecisionRequest>,
     ) -> Result<Response<v1::GetDecisionResponse>, Status> {
         let decision_id = request.into_inner().decision_id;
-        let decision = self
-            .gate
-            .recorded_decision(&decision_id)
-            .await
-            .map_err(status)?;
+        let decision = within(self.timeout, async {
+            let decision = self.gate.recorded_decision(&decision_id).await;
+            decision.map_err(status)
+        })
+        .await?;
         Ok(Response::new(v1::GetDecisionResponse {
             decision: Some(decision),
         }))

@@ -1,11 +1,13 @@
 //! `icpgate.v1.RecordService`.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use icpgate_policy::explain::Language;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::status::{import as import_status, status};
+use super::within;
 use crate::gate::{Gate, Page, wire_instant};
 use crate::intake::{self, ImportReport, Line, Violation, token};
 use crate::proto::v1;
@@ -14,6 +16,8 @@ use crate::proto::v1::record_service_server::RecordService;
 /// Answers calls from the gate.
 pub(super) struct Records {
     pub(super) gate: Arc<Gate>,
+    /// Longest time that a call may take; of an import, that it may be silent.
+    pub(super) timeout: Duration,
 }
 
 #[tonic::async_trait]
@@ -22,11 +26,11 @@ impl RecordService for Records {
         &self,
         request: Request<v1::PutRecordsRequest>,
     ) -> Result<Response<v1::PutRecordsResponse>, Status> {
-        let written = self
-            .gate
-            .put(request.into_inner().records)
-            .await
-            .map_err(status)?;
+        let records = request.into_inner().records;
+        let written = within(self.timeout, async {
+            self.gate.put(records).await.map_err(status)
+        })
+        .await?;
         Ok(Response::new(v1::PutRecordsResponse {
             revision: token(written.revision),
         }))
@@ -39,25 +43,27 @@ impl RecordService for Records {
         // The import knows lines and their end; why a stream broke is kept aside.
         let broken = Arc::new(Mutex::new(None));
         let state = (request.into_inner(), 0_u64, Arc::clone(&broken));
-        let lines = futures::stream::unfold(state, |(mut stream, position, broken)| async move {
-            match stream.message().await {
-                Ok(Some(message)) => {
-                    let position = position + 1;
-                    let number = if message.line == 0 {
-                        position
-                    } else {
-                        message.line
-                    };
-                    let line = Line::Record(Box::new(message.record.unwrap_or_default()));
-                    Some((Ok((number, line)), (stream, position, broken)))
+        let timeout = self.timeout;
+        let lines =
+            futures::stream::unfold(state, move |(mut stream, position, broken)| async move {
+                match within(timeout, stream.message()).await {
+                    Ok(Some(message)) => {
+                        let position = position + 1;
+                        let number = if message.line == 0 {
+                            position
+                        } else {
+                            message.line
+                        };
+                        let line = Line::Record(Box::new(message.record.unwrap_or_default()));
+                        Some((Ok((number, line)), (stream, position, broken)))
+                    }
+                    Ok(None) => None,
+                    Err(error) => {
+                        *broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                        None
+                    }
                 }
-                Ok(None) => None,
-                Err(error) => {
-                    *broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                    None
-                }
-            }
-        });
+            });
         let lines = Box::pin(lines);
         let gate = &self.gate;
         let report =
@@ -73,11 +79,11 @@ impl RecordService for Records {
         &self,
         request: Request<v1::GetDomainRequest>,
     ) -> Result<Response<v1::GetDomainResponse>, Status> {
-        let known = self
-            .gate
-            .domain(&request.into_inner().domain)
-            .await
-            .map_err(status)?;
+        let domain = request.into_inner().domain;
+        let known = within(self.timeout, async {
+            self.gate.domain(&domain).await.map_err(status)
+        })
+        .await?;
         let records = known
             .records
             .iter()
@@ -106,7 +112,10 @@ impl RecordService for Records {
             page_size: request.page_size,
             page_token: request.page_token,
         };
-        let changes = self.gate.changes(&page).await.map_err(status)?;
+        let changes = within(self.timeout, async {
+            self.gate.changes(&page).await.map_err(status)
+        })
+        .await?;
         let entries = changes
             .changes
             .into_iter()

@@ -3,19 +3,27 @@
 //! Stands outside everything that allocates for a call: what is beyond the bound is told to come
 //! back, at next to no cost. Tonic's own limits are per connection.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use http::{Request, Response};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 use tower::{Layer, Service};
 
 use super::status::DOMAIN;
+
+/// Services that take no place: probes must be answered under load, and watchers hold their calls
+/// open for as long as they live.
+const UNBOUNDED: [&str; 2] = ["/grpc.health.", "/grpc.reflection."];
+
+/// How often it is looked whether calls are still worked on at the end.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// When to come back.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
@@ -24,13 +32,24 @@ const RETRY_AFTER: Duration = Duration::from_millis(200);
 #[derive(Clone)]
 pub(super) struct ShedLayer {
     places: Arc<Semaphore>,
+    most: usize,
 }
 
 impl ShedLayer {
     /// Lets `most` calls be worked on at once.
     pub(super) fn new(most: usize) -> Self {
+        let most = most.min(Semaphore::MAX_PERMITS);
         Self {
-            places: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
+            places: Arc::new(Semaphore::new(most)),
+            most,
+        }
+    }
+
+    /// Waits until no call is worked on.
+    pub(super) async fn idle(&self) {
+        // Looked at now and then: whoever waits for all places keeps calls from taking one.
+        while self.places.available_permits() < self.most {
+            tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 }
@@ -68,17 +87,54 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
+        if UNBOUNDED
+            .iter()
+            .any(|service| request.uri().path().starts_with(service))
+        {
+            return Box::pin(self.inner.call(request));
+        }
         match Arc::clone(&self.places).try_acquire_owned() {
             Ok(place) => {
                 let answer = self.inner.call(request);
                 Box::pin(async move {
-                    let answer = answer.await;
-                    drop(place);
-                    answer
+                    let answer = answer.await?;
+                    // A stream is worked on until its end.
+                    Ok(answer.map(|body| {
+                        Body::new(Held {
+                            body,
+                            _place: place,
+                        })
+                    }))
                 })
             }
             Err(_) => Box::pin(async { Ok(overloaded().into_http()) }),
         }
+    }
+}
+
+/// The body of an answer that keeps its place until it is sent or dropped.
+struct Held {
+    body: Body,
+    _place: OwnedSemaphorePermit,
+}
+
+impl http_body::Body for Held {
+    type Data = <Body as http_body::Body>::Data;
+    type Error = <Body as http_body::Body>::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Self::Data>, Self::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.body.size_hint()
     }
 }
 

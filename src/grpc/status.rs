@@ -96,6 +96,22 @@ fn store(error: &StoreError) -> Status {
     }
 }
 
+/// The status of a call that took longer than calls may.
+pub(super) fn late() -> Status {
+    Status::with_error_details(
+        Code::DeadlineExceeded,
+        "the call took longer than calls may (limits.call_timeout)",
+        info("CALL_TIMEOUT"),
+    )
+}
+
+/// The status of a stream that ends because the service does.
+pub(super) fn ending() -> Status {
+    let mut details = info("ENDING");
+    details.set_retry_info(Some(RETRY_AFTER));
+    Status::with_error_details(Code::Unavailable, "the service is ending", details)
+}
+
 fn passing(code: Code, reason: &str, error: &dyn std::error::Error) -> Status {
     let mut details = info(reason);
     details.set_retry_info(Some(RETRY_AFTER));
