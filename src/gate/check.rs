@@ -1,6 +1,7 @@
 //! Answering a question: facts from the store, a decision from the core, an entry for the log.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use icpgate_policy::codes::Purpose;
 use icpgate_policy::decision::{Decision, decide};
@@ -10,7 +11,7 @@ use icpgate_policy::field::{FieldProblem, QuestionProblem, Shown};
 use icpgate_policy::records::{Handle, Record};
 use icpgate_policy::request::{Request, Wanted};
 
-use super::log::Receipt;
+use super::log::{FULL_FOR, Receipt};
 use super::{ActivePolicy, Gate, GateError, content};
 use crate::intake::{Consistency, Question, Violation, token};
 use crate::store::{Content, Found};
@@ -58,6 +59,8 @@ impl Gate {
         let policy = self.policy.load_full();
         let mut answers = Vec::with_capacity(questions.len());
         let mut waiting = Vec::new();
+        // A full log is waited for once in a call, not once for each question.
+        let mut patience = FULL_FOR;
         let mut questions = questions.into_iter();
         loop {
             let group: Vec<_> = questions.by_ref().take(TOGETHER).collect();
@@ -71,17 +74,26 @@ impl Gate {
                 let at = answers.len();
                 let answer = match facts {
                     Ok(gathered) => {
-                        self.answer(&policy, asked, gathered, at, &mut waiting)
-                            .await
+                        let answered = self.answer(&policy, asked, gathered, patience).await;
+                        answered.map(|(answer, receipt)| {
+                            waiting.extend(receipt.map(|receipt| (at, receipt)));
+                            answer
+                        })
                     }
                     Err(error) => Err(error),
                 };
+                if matches!(answer, Err(GateError::LogFull)) {
+                    patience = Duration::ZERO;
+                }
                 answers.push(answer);
             }
         }
         // Activations are answered once they are durable; the log writes them in groups.
-        for (at, receipt) in waiting {
-            if let (Err(error), Some(answer)) = (receipt.written().await, answers.get_mut(at)) {
+        let waiting = waiting
+            .into_iter()
+            .map(|(at, receipt)| async move { (at, receipt.written().await) });
+        for (at, written) in futures::future::join_all(waiting).await {
+            if let (Err(error), Some(answer)) = (written, answers.get_mut(at)) {
                 *answer = Err(error.into());
             }
         }
@@ -93,9 +105,8 @@ impl Gate {
         policy: &Arc<ActivePolicy>,
         asked: Option<Asked>,
         gathered: Gathered,
-        at: usize,
-        waiting: &mut Vec<(usize, Receipt)>,
-    ) -> Result<Answer, GateError> {
+        patience: Duration,
+    ) -> Result<(Answer, Option<Receipt>), GateError> {
         let Some(asked) = asked else {
             return Err(GateError::Malformed(Vec::new()));
         };
@@ -115,11 +126,14 @@ impl Gate {
             policy: Arc::clone(policy),
         };
         // What could not be asked is no decision of record, and could not be written either.
-        if gathered.answered {
-            let receipt = self.log.record(&answer, asked.order_id, durable).await?;
-            waiting.extend(receipt.map(|receipt| (at, receipt)));
-        }
-        Ok(answer)
+        let receipt = if gathered.answered {
+            self.log
+                .record(&answer, asked.order_id, durable, patience)
+                .await?
+        } else {
+            None
+        };
+        Ok((answer, receipt))
     }
 
     /// Fetches the facts of all questions in one round trip.
@@ -156,10 +170,10 @@ impl Gate {
                 None
             }
         };
-        let entitlement = match &found {
-            Some(found) => self.completeness.entitlement(&found.synced_at),
-            None => Entitlement::unknown(Why::StoreUnavailable),
-        };
+        let entitlement = found
+            .as_ref()
+            .map(|found| self.completeness.entitlement(&found.synced_at))
+            .unwrap_or(Entitlement::unknown(Why::StoreUnavailable));
         let answered = found.is_some();
         let revision = found.as_ref().map(|found| found.revision);
         let mut sets = found

@@ -1,7 +1,8 @@
-//! The log of decisions: a bounded queue before a worker that writes in groups.
+//! The log of decisions: bounded queues before a worker that writes in groups.
 //!
 //! **Invariant:** a decision that was answered and is to be recorded is in the queue or in the
-//! store; nothing is dropped. An activation is answered only after its decision is in the store.
+//! store; nothing is dropped. An activation is answered only after its decision is in the store;
+//! it has a queue of its own, so that it never waits behind orders that the store does not take.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,7 +24,11 @@ const GROUP: usize = 512;
 const REMEMBERED: usize = 65_536;
 
 /// How long a full queue is waited for.
-const FULL_FOR: Duration = Duration::from_secs(1);
+pub(super) const FULL_FOR: Duration = Duration::from_secs(1);
+
+/// How long an activation waits to become durable. Longer than a store waits for a lock, so that
+/// the store has its say.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(10);
 
 /// How often an order's decision is tried anew while the store does not take it.
 const RETRY_EVERY: Duration = Duration::from_millis(500);
@@ -37,6 +42,9 @@ pub enum LogFailure {
     /// The worker has ended.
     #[error("record the decision: the service is ending")]
     Ended,
+    /// The store did not say whether it took it.
+    #[error("record the decision: the store did not answer in time")]
+    Late,
 }
 
 struct Entry {
@@ -48,12 +56,16 @@ struct Entry {
 /// Where decisions are handed in.
 pub(super) struct LogHandle {
     queue: mpsc::Sender<Entry>,
+    /// Of activations.
+    urgent: mpsc::Sender<Entry>,
     seen: Arc<Mutex<Seen>>,
 }
 
 /// Writes the log; see [`LogWorker::run`].
 pub struct LogWorker {
     queue: mpsc::Receiver<Entry>,
+    /// Of activations.
+    urgent: mpsc::Receiver<Entry>,
     seen: Arc<Mutex<Seen>>,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
@@ -61,15 +73,18 @@ pub struct LogWorker {
 
 pub(super) fn decision_log(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> (LogHandle, LogWorker) {
     let (sender, receiver) = mpsc::channel(QUEUE);
+    let (urgent_sender, urgent_receiver) = mpsc::channel(QUEUE);
     let seen = Arc::new(Mutex::new(Seen::default()));
     let handle = LogHandle {
         queue: sender,
+        urgent: urgent_sender,
         seen: Arc::clone(&seen),
     };
     (
         handle,
         LogWorker {
             queue: receiver,
+            urgent: urgent_receiver,
             seen,
             store,
             clock,
@@ -83,20 +98,24 @@ pub(super) struct Receipt(oneshot::Receiver<Result<(), LogFailure>>);
 impl Receipt {
     /// Waits until the decision is in the store.
     pub(super) async fn written(self) -> Result<(), LogFailure> {
-        self.0.await.unwrap_or(Err(LogFailure::Ended))
+        match tokio::time::timeout(WRITTEN_WITHIN, self.0).await {
+            Ok(written) => written.unwrap_or(Err(LogFailure::Ended)),
+            Err(_) => Err(LogFailure::Late),
+        }
     }
 }
 
 impl LogHandle {
     /// Hands an answer in to be recorded; with `durable`, gives a receipt to wait for.
     ///
-    /// A full queue is waited for a short while, so that a long screening goes at the pace of the
-    /// log; then the log is told to be full.
+    /// A full queue is waited for as long as `patience`, so that a long screening goes at the pace
+    /// of the log; then the log is told to be full.
     pub(super) async fn record(
         &self,
         answer: &Answer,
         order_id: Option<String>,
         durable: bool,
+        patience: Duration,
     ) -> Result<Option<Receipt>, GateError> {
         if order_id.is_none() && self.seen().contains(&answer.decision_id) {
             return Ok(None);
@@ -107,7 +126,8 @@ impl LogHandle {
             order_id,
             written: durable.then_some(sender),
         };
-        let place = match tokio::time::timeout(FULL_FOR, self.queue.reserve()).await {
+        let queue = if durable { &self.urgent } else { &self.queue };
+        let place = match tokio::time::timeout(patience, queue.reserve()).await {
             Ok(Ok(place)) => place,
             Ok(Err(_)) => return Err(LogFailure::Ended.into()),
             Err(_) => return Err(GateError::LogFull),
@@ -122,53 +142,65 @@ impl LogHandle {
 }
 
 impl LogWorker {
-    /// Writes until the gate is gone and the queue is empty, or until `stop` is ready: then one
+    /// Writes until the gate is gone and the queues are empty, or until `stop` is ready: then one
     /// last attempt is made for what waits.
     pub async fn run(mut self, stop: impl Future<Output = ()>) {
         tokio::pin!(stop);
+        let mut urgent = Vec::with_capacity(GROUP);
+        // Kept until the store takes them.
         let mut group = Vec::with_capacity(GROUP);
-        let mut stopping = false;
-        loop {
-            if group.is_empty() {
-                tokio::select! {
-                    biased;
-                    taken = self.queue.recv_many(&mut group, GROUP) => {
-                        if taken == 0 {
-                            return;
-                        }
-                    }
-                    () = &mut stop, if !stopping => {
-                        stopping = true;
-                        self.queue.close();
-                        continue;
-                    }
+        let mut retry_at = None;
+        let (mut stopping, mut urgent_open, mut open) = (false, true, true);
+        while urgent_open || open || !group.is_empty() {
+            let retry = async {
+                match retry_at {
+                    Some(at) if !stopping => tokio::time::sleep_until(at).await,
+                    Some(_) | None => {}
                 }
+            };
+            // At random, so that neither queue starves the other.
+            tokio::select! {
+                taken = self.urgent.recv_many(&mut urgent, GROUP), if urgent_open => {
+                    urgent_open = taken > 0;
+                }
+                taken = self.queue.recv_many(&mut group, GROUP), if open && group.is_empty() => {
+                    open = taken > 0;
+                }
+                () = retry, if !group.is_empty() => {
+                    retry_at = None;
+                }
+                () = &mut stop, if !stopping => {
+                    stopping = true;
+                    self.urgent.close();
+                    self.queue.close();
+                }
+            }
+            if let Err(error) = self.write(&mut urgent).await {
+                answer_waiting(&mut urgent, &error);
+            }
+            urgent.clear();
+            if retry_at.is_some() {
+                continue;
             }
             match self.write(&mut group).await {
                 Ok(()) => group.clear(),
                 Err(error) => {
-                    Self::answer_waiting(&mut group, &error);
-                    if group.is_empty() {
-                        continue;
-                    }
+                    tell(&error, group.len());
                     if stopping {
                         let lost = group.len() + self.queue.len();
                         tracing::error!(decisions = lost, "decisions could not be recorded");
                         return;
                     }
-                    tokio::select! {
-                        () = tokio::time::sleep(RETRY_EVERY) => {}
-                        () = &mut stop => {
-                            stopping = true;
-                            self.queue.close();
-                        }
-                    }
+                    retry_at = Some(tokio::time::Instant::now() + RETRY_EVERY);
                 }
             }
         }
     }
 
     async fn write(&self, group: &mut [Entry]) -> Result<(), Arc<StoreError>> {
+        if group.is_empty() {
+            return Ok(());
+        }
         let now = self.clock.now();
         let decisions = group
             .iter()
@@ -200,21 +232,21 @@ impl LogWorker {
         }
         Ok(())
     }
+}
 
-    /// Tells activations that their decision is not durable; the others stay to be tried anew.
-    fn answer_waiting(group: &mut Vec<Entry>, error: &Arc<StoreError>) {
-        {
-            let error: &dyn std::error::Error = &**error;
-            tracing::error!(error, decisions = group.len(), "record decisions");
+/// Tells activations that their decision is not durable.
+fn answer_waiting(urgent: &mut [Entry], error: &Arc<StoreError>) {
+    tell(error, urgent.len());
+    for entry in urgent {
+        if let Some(written) = entry.written.take() {
+            let _ = written.send(Err(LogFailure::Store(Arc::clone(error))));
         }
-        group.retain_mut(|entry| match entry.written.take() {
-            Some(written) => {
-                let _ = written.send(Err(LogFailure::Store(Arc::clone(error))));
-                false
-            }
-            None => true,
-        });
     }
+}
+
+fn tell(error: &Arc<StoreError>, decisions: usize) {
+    let error: &dyn std::error::Error = &**error;
+    tracing::error!(error, decisions, "record decisions");
 }
 
 /// Identifiers known to be written; the older of two generations is forgotten when the younger

@@ -30,7 +30,7 @@ pub(super) fn status(error: GateError) -> Status {
         GateError::LogFull => passing(Code::ResourceExhausted, "DECISION_LOG_FULL", &error),
         GateError::Log(LogFailure::Ended) => passing(Code::Unavailable, "ENDING", &error),
         // The writer of the log has told operators why.
-        GateError::Log(LogFailure::Store(_)) => {
+        GateError::Log(LogFailure::Store(_) | LogFailure::Late) => {
             passing(Code::Unavailable, "DECISION_NOT_RECORDED", &error)
         }
         GateError::Store(error) => store(&error),
@@ -60,7 +60,7 @@ pub(super) fn inside(status: &Status) -> tonic_types::Status {
     }
 }
 
-/// `INVALID_ARGUMENT` with a field violation each.
+/// INVALID_ARGUMENT with a field violation each.
 pub(super) fn malformed(violations: &[Violation]) -> Status {
     let mut details = info("MALFORMED_REQUEST");
     let mut message = String::from("malformed request");
