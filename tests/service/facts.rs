@@ -114,7 +114,7 @@ async fn a_kind_that_is_missing_leaves_its_own_question_open() {
 
 #[tokio::test]
 async fn a_registry_that_nobody_synced_says_nothing() {
-    let server = Server::with(&[("records.complete_for", "")]).await;
+    let server = Server::with(&[("records.complete_for", "none")]).await;
     let decision = server.check(ask("nowhere-filed.cn")).await;
     assert_eq!(reasons(&decision), [v1::Reason::FactsUnavailable]);
     let blocked = server.check(ask("sample-blocked.cn")).await;

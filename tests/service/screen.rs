@@ -143,7 +143,7 @@ async fn a_caller_who_does_not_read_is_not_buffered() {
 }
 
 #[tokio::test]
-async fn a_caller_who_goes_away_leaves_a_server_that_serves_and_stops() {
+async fn a_caller_who_goes_away_leaves_a_server_that_serves() {
     let server = Server::sample().await;
     for _ in 0..5 {
         let mut client = server.provisioning().await;
