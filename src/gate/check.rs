@@ -170,10 +170,10 @@ impl Gate {
                 None
             }
         };
-        let entitlement = found
-            .as_ref()
-            .map(|found| self.completeness.entitlement(&found.synced_at))
-            .unwrap_or(Entitlement::unknown(Why::StoreUnavailable));
+        let entitlement = match &found {
+            Some(found) => self.completeness.entitlement(&found.synced_at),
+            None => Entitlement::unknown(Why::StoreUnavailable),
+        };
         let answered = found.is_some();
         let revision = found.as_ref().map(|found| found.revision);
         let mut sets = found
