@@ -6,9 +6,12 @@ use icpgate_policy::decision::decide;
 use icpgate_policy::facts::Facts;
 use icpgate_policy::policy::{Policy, PolicyError, PolicySource};
 use icpgate_policy::request::{Profile, Request};
+use jiff::Timestamp;
+use prost::Message as _;
 
 use super::check::Answer;
 use super::{ActivePolicy, render};
+use crate::proto::v1;
 use crate::store::RecordedDecision;
 
 /// Why a recorded decision cannot be replayed.
@@ -23,6 +26,9 @@ pub enum ReplayError {
         #[source]
         source: postcard::Error,
     },
+    /// The recorded answer is none of this version.
+    #[error("decode the recorded answer")]
+    Answer(#[from] prost::DecodeError),
     /// The recorded policy does not compile with this version.
     #[error("compile the recorded policy")]
     Policy(#[from] PolicyError),
@@ -40,7 +46,7 @@ pub fn replay(recorded: &RecordedDecision, decision_id: &str) -> Result<Vec<u8>,
     let source: PolicySource = decode("policy", &recorded.policy)?;
     let policy = Policy::from_source(source)?;
     let request = Request::new(profile, &policy.suffixes);
-    let decision = decide(&policy, &request, &facts, recorded.decided_at);
+    let decision = decide(&policy, &request, &facts, decided_at(recorded)?);
     let policy = ActivePolicy::new(policy).map_err(|source| ReplayError::Decode {
         part: "policy",
         source,
@@ -53,6 +59,16 @@ pub fn replay(recorded: &RecordedDecision, decision_id: &str) -> Result<Vec<u8>,
         policy: Arc::new(policy),
     };
     Ok(render::recorded(&answer))
+}
+
+/// The instant for which the answer was worked out, to the nanosecond: the store keeps its own copy
+/// to the microsecond, and a rule may turn between the two.
+fn decided_at(recorded: &RecordedDecision) -> Result<Timestamp, ReplayError> {
+    let answer = v1::Decision::decode(recorded.answer.as_slice())?;
+    Ok(answer
+        .decided_at
+        .and_then(|wire| Timestamp::new(wire.seconds, wire.nanos).ok())
+        .unwrap_or(recorded.decided_at))
 }
 
 fn decode<'a, T: serde::Deserialize<'a>>(
