@@ -60,14 +60,17 @@ pub(super) fn inside(status: &Status) -> tonic_types::Status {
     }
 }
 
-/// INVALID_ARGUMENT with a field violation each.
+/// `INVALID_ARGUMENT` with a field violation each.
 pub(super) fn malformed(violations: &[Violation]) -> Status {
     let mut details = info("MALFORMED_REQUEST");
     let mut message = String::from("malformed request");
     for (index, violation) in violations.iter().enumerate() {
         let description = violation.description(Language::English);
         message.push_str(if index == 0 { ": " } else { "; " });
-        message.push_str(&format!("`{}`: {description}", violation.field));
+        message.push('`');
+        message.push_str(&violation.field);
+        message.push_str("`: ");
+        message.push_str(&description);
         details.add_bad_request_violation(&violation.field, description);
         // Headers are bounded; what is beyond is reported when these are mended.
         if message.len() > LONGEST {
