@@ -197,7 +197,11 @@ async fn addresses_go_by_product_and_by_reach() {
                 v1::Product::Hosting | v1::Product::ReverseProxy => {
                     (v1::Verdict::Review, vec![v1::Reason::BareIp])
                 }
-                _ => (v1::Verdict::Deny, vec![v1::Reason::DomainInvalid]),
+                v1::Product::Unspecified
+                | v1::Product::Cdn
+                | v1::Product::AppBackend
+                | v1::Product::MiniProgramBackend
+                | v1::Product::DnsOnly => (v1::Verdict::Deny, vec![v1::Reason::DomainInvalid]),
             };
             assert_eq!(
                 (decision.verdict(), reasons(&decision)),
@@ -348,7 +352,10 @@ async fn basic_is_full_without_what_passed_or_does_not_apply() {
                 .filter(|finding| match finding.outcome() {
                     v1::Outcome::Pass => finding.reason() != v1::Reason::Unspecified,
                     v1::Outcome::NotApplicable => false,
-                    _ => true,
+                    v1::Outcome::Unspecified
+                    | v1::Outcome::Deny
+                    | v1::Outcome::Review
+                    | v1::Outcome::Indeterminate => true,
                 })
                 .cloned()
                 .collect();

@@ -39,7 +39,7 @@ pub(crate) struct Server {
     pub(crate) gate: Arc<Gate>,
     pub(crate) address: SocketAddr,
     stop: CancellationToken,
-    tasks: JoinSet<&'static str>,
+    tasks: JoinSet<()>,
 }
 
 /// What a server is started with.
@@ -119,16 +119,12 @@ impl Server {
         };
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        tasks.spawn(async move {
-            worker.run(std::future::pending()).await;
-            "the log"
-        });
+        tasks.spawn(worker.run(std::future::pending()));
         let (serving, stopping) = (Arc::clone(&gate), stop.clone());
         tasks.spawn(async move {
             grpc::serve(listener, serving, limits, stopping)
                 .await
                 .unwrap();
-            "the server"
         });
         Self {
             folder,
@@ -214,7 +210,7 @@ impl Server {
         self.stop.cancel();
         drop(self.gate);
         while let Some(ended) = self.tasks.join_next().await {
-            eprintln!("{} has ended", ended.unwrap());
+            ended.unwrap();
         }
         self.store.close().await;
         self.folder

@@ -147,6 +147,7 @@ async fn every_field_of_the_profile_counts() {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one entry for each field")]
 fn one_field_each() -> Vec<(String, Ask)> {
     let base = || ask("sample-shop.cn");
     let mut all: Vec<(String, Ask)> = vec![
@@ -339,6 +340,7 @@ fn one_field_each() -> Vec<(String, Ask)> {
     all
 }
 
+#[expect(clippy::too_many_lines, reason = "one entry for each field")]
 fn applicants() -> Vec<(String, Ask)> {
     let filing = |applicant: v1::Applicant| Ask {
         purpose: v1::Purpose::PreFiling as i32,

@@ -230,7 +230,7 @@ async fn a_blocked_log_stops_answers_when_its_queue_is_full() {
             match &result.result {
                 Some(v1::check_provisioning_result::Result::Decision(_)) => answered += 1,
                 Some(v1::check_provisioning_result::Result::Error(error)) => {
-                    refused = Some(error.clone())
+                    refused = Some(error.clone());
                 }
                 None => panic!("neither answer nor error"),
             }
