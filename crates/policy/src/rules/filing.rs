@@ -3,7 +3,8 @@
 //! One state of filing has one reason; which service the state is about is found in `case`.
 
 use super::blocks::is_same;
-use super::case::{Case, Coverage, FilingState, Party, entry, state_of, subject_of};
+use super::case::{Case, Party, entry};
+use super::coverage::{Coverage, FilingState, state_of, subject_of};
 use super::{RuleId, Sheet};
 use crate::codes::{Product, Reason, RecordKind, ServiceKind, ServiceStatus, SubjectStatus};
 use crate::decision::{Detail, EvidenceList, FactSet};

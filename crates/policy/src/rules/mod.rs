@@ -10,10 +10,12 @@ mod access;
 mod blocks;
 mod case;
 mod commercial;
+mod coverage;
 mod customer;
 mod display;
 mod filing;
 mod form;
+mod id;
 mod number;
 mod origin;
 mod registrant;
@@ -33,7 +35,8 @@ use case::Case;
 
 use table::Situation;
 
-pub use table::{RULES, Rule, RuleId, Scope};
+pub use id::RuleId;
+pub use table::{RULES, Rule, Scope};
 
 /// The families, in the order in which they are explained.
 const FAMILIES: &[fn(&Case<'_>, &mut Sheet<'_>)] = &[

@@ -3,7 +3,8 @@
 use jiff::civil::Date;
 
 use super::blocks::is_same;
-use super::case::{Case, Coverage, FilingState, place};
+use super::case::{Case, place};
+use super::coverage::{Coverage, FilingState};
 use super::{RuleId, Sheet};
 use crate::calendar;
 use crate::codes::{Reason, RecordKind};

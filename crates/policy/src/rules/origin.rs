@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use super::case::{Case, Coverage, FilingState, coverage};
+use super::case::Case;
+use super::coverage::{Coverage, FilingState, coverage};
 use super::{RuleId, Sheet};
 use crate::codes::{Reason, RecordKind, ServiceKind};
 use crate::decision::{Detail, Evidence, EvidenceList, FactSet};
