@@ -209,7 +209,7 @@ async fn a_name_reads_back_masked_and_an_organisation_in_full() {
         domain: "org-example.cn".into(),
     };
     let known = client.get_domain(request).await.unwrap().into_inner();
-    let told = format!("{known:?}");
+    let told = serde_json::to_string(&known).unwrap();
     assert_eq!(known.records.len(), 4, "{told}");
     assert!(told.contains("北京示例科技有限公司"), "{told}");
     assert!(
