@@ -140,7 +140,12 @@ impl WorkingCalendar {
     /// Whether a day is worked; without an arrangement for its year, from Monday to Friday.
     #[must_use]
     pub fn is_working_day(&self, day: Date) -> bool {
-        self.make_up_days.contains(&day) || (!is_weekend(day) && !self.holidays.contains(&day))
+        // INVARIANT: make-up days are Saturdays and Sundays, so one list tells for each day.
+        if is_weekend(day) {
+            self.make_up_days.contains(&day)
+        } else {
+            !self.holidays.contains(&day)
+        }
     }
 
     /// The first working day after a day, never the day itself.
