@@ -162,7 +162,9 @@ pub fn is_under(name: &str, ancestor: &str) -> bool {
 
 /// The name without its leftmost label.
 fn parent(name: &str) -> Option<&str> {
-    name.split_once('.').map(|(_, parent)| parent)
+    // Names are short, so that a plain search for the octet beats one for a character.
+    let dot = name.bytes().position(|byte| byte == b'.')?;
+    name.get(dot + 1..)
 }
 
 fn tail(name: &str, at: u8) -> &str {
