@@ -217,11 +217,13 @@ async fn refuse_foreign(path: &Path, options: &SqliteConnectOptions) -> Result<(
     let mut connection = SqliteConnection::connect_with(options)
         .await
         .map_err(error)?;
-    let mark: i64 = sqlx::query_scalar(OPEN_MARKED)
+    // Tables first: whoever makes them marks the file in the same transaction, so that tables
+    // that are seen are never seen without the mark.
+    let tables: i64 = sqlx::query_scalar(OPEN_TABLES)
         .fetch_one(&mut connection)
         .await
         .map_err(error)?;
-    let tables: i64 = sqlx::query_scalar(OPEN_TABLES)
+    let mark: i64 = sqlx::query_scalar(OPEN_MARKED)
         .fetch_one(&mut connection)
         .await
         .map_err(error)?;
