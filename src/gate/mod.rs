@@ -27,7 +27,7 @@ use crate::store::{Content, Store, StoreError};
 pub use check::Answer;
 pub use log::{LogFailure, LogWorker};
 pub use records::{Changes, KnownDomain, Page};
-pub use render::{render, wire_instant};
+pub use render::render;
 pub use replay::{ReplayError, replay};
 
 /// What the gate is made of.

@@ -5,11 +5,10 @@ use icpgate_policy::decision::Finding;
 use icpgate_policy::domain_name::Host;
 use icpgate_policy::explain::{self, Explained};
 use icpgate_policy::rules::RULES;
-use jiff::Timestamp;
 use prost::Message as _;
 
 use super::Answer;
-use crate::intake::{View, token};
+use crate::intake::{View, instant, token};
 use crate::proto::convert::Coded as _;
 use crate::proto::v1;
 
@@ -33,24 +32,21 @@ pub fn render(answer: &Answer, input: &str, view: View) -> v1::Decision {
             ) || finding.reason.is_some()
         }
     };
-    // Families of rules run one after the other; they are explained in the order of the table.
-    let mut found: Vec<&Finding> = decision.findings.iter().filter(shown).collect();
-    found.sort_by_key(|finding| RULES.iter().position(|rule| rule.id == finding.rule));
-    let mut findings: Vec<v1::Finding> = found
-        .into_iter()
+    let mut findings: Vec<v1::Finding> = decision
+        .findings
+        .iter()
+        .filter(shown)
         .map(|found| finding(&context, found))
         .collect();
     if view == View::Full {
         not_applicable(&context, &mut findings);
     }
-    let mut owed: Vec<_> = decision.obligations().collect();
-    owed.sort_by_key(|owed| RULES.iter().position(|rule| rule.id == owed.finding.rule));
-    let obligations = owed
-        .into_iter()
+    let obligations = decision
+        .obligations()
         .map(|owed| v1::Obligation {
             reason: owed.reason.to_number(),
             message: explain::obligation(&context, owed.finding).into_owned(),
-            due_at: owed.finding.due_at.map(wire_instant),
+            due_at: owed.finding.due_at.map(instant),
         })
         .collect();
     v1::Decision {
@@ -65,9 +61,9 @@ pub fn render(answer: &Answer, input: &str, view: View) -> v1::Decision {
         obligations,
         domain: Some(domain(answer, input)),
         filing: filing(answer),
-        decided_at: Some(wire_instant(decision.decided_at)),
-        valid_until: Some(wire_instant(decision.valid_until)),
-        retry_after: decision.retry_after.map(wire_instant),
+        decided_at: Some(instant(decision.decided_at)),
+        valid_until: Some(instant(decision.valid_until)),
+        retry_after: decision.retry_after.map(instant),
         policy_version: answer.policy.policy.version.to_string(),
         revision: token(decision.revision),
         stale: false,
@@ -82,12 +78,6 @@ pub(super) fn recorded(answer: &Answer) -> Vec<u8> {
     decision.encode_to_vec()
 }
 
-/// An instant in wire form.
-#[must_use]
-pub fn wire_instant(instant: Timestamp) -> pbjson_types::Timestamp {
-    crate::intake::instant(instant)
-}
-
 fn finding(context: &Explained<'_>, finding: &Finding) -> v1::Finding {
     let text = explain::finding(context, finding);
     let evidence = finding
@@ -97,7 +87,7 @@ fn finding(context: &Explained<'_>, finding: &Finding) -> v1::Finding {
         .map(|(record, provenance)| v1::Evidence {
             record,
             source: provenance.source.to_string(),
-            observed_at: Some(wire_instant(provenance.observed_at)),
+            observed_at: Some(instant(provenance.observed_at)),
             revision: token(provenance.revision),
         })
         .collect();

@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::status::{import as import_status, status};
 use super::within;
-use crate::gate::{Gate, Page, wire_instant};
+use crate::gate::{Gate, Page};
 use crate::intake::{self, ImportReport, Line, Violation, token};
 use crate::proto::v1;
 use crate::proto::v1::record_service_server::RecordService;
@@ -90,7 +90,7 @@ impl RecordService for Records {
             .map(|fact| v1::StoredRecord {
                 record: Some(intake::outgoing(fact)),
                 revision: token(fact.provenance.revision),
-                committed_at: Some(wire_instant(fact.provenance.committed_at)),
+                committed_at: Some(intake::instant(fact.provenance.committed_at)),
             })
             .collect();
         Ok(Response::new(v1::GetDomainResponse {
@@ -124,7 +124,7 @@ impl RecordService for Records {
                 kind: change.kind.as_str().to_owned(),
                 key: change.shown_key,
                 source: change.source,
-                committed_at: Some(wire_instant(change.committed_at)),
+                committed_at: Some(intake::instant(change.committed_at)),
             })
             .collect();
         Ok(Response::new(v1::ListChangesResponse {

@@ -314,7 +314,7 @@ pub(crate) fn instant(wire: Option<pbjson_types::Timestamp>) -> Timestamp {
 }
 
 pub(crate) fn wire(instant: Timestamp) -> pbjson_types::Timestamp {
-    icpgate::gate::wire_instant(instant)
+    icpgate::intake::instant(instant)
 }
 
 /// Fields that google.rpc.BadRequest names, in its order.

@@ -238,8 +238,8 @@ impl Policy {
     }
 }
 
-/// Effect of a reason where no document moves it; `None` for a reason whose weight cannot be
-/// moved as a whole, because each case has its own.
+/// Effect of a reason where no document moves it. A sector's approvals and a parent's licence have
+/// an effect by case, which stands elsewhere in the document.
 #[must_use]
 pub const fn default_effect(reason: Reason, pre_filing: bool) -> Effect {
     match reason {

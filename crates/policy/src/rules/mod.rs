@@ -79,6 +79,8 @@ pub(crate) fn run<'a>(
         let own = sheet.own;
         sheet.horizon.include(own);
     }
+    // A family finds things in the order of its questions; they are explained in that of the table.
+    sheet.findings.sort_by_key(|finding| finding.rule);
     sheet
 }
 
