@@ -36,8 +36,8 @@ pub(super) struct Row {
     pub(super) observed_at: i64,
     /// Handles under which it is found.
     pub(super) handles: Vec<Handle>,
-    /// Handles that it leads to, as JSON; `None` where there are none.
-    pub(super) leads: Option<String>,
+    /// Handles that it leads to.
+    pub(super) leads: Vec<Handle>,
     /// The record.
     pub(super) payload: Vec<u8>,
 }
@@ -167,14 +167,13 @@ fn row(new: NewRecord) -> Result<Row, StoreError> {
     let mut handles = record.handles();
     handles.sort_unstable();
     handles.dedup();
-    let leads = record.leads_to();
     Ok(Row {
         kind: kind_number(record.kind()),
         shown_key: Some(record.shown_key()).filter(|shown| *shown != key),
         source,
         observed_at: observed_at.as_microsecond(),
         handles,
-        leads: (!leads.is_empty()).then(|| handles_json(&leads)),
+        leads: record.leads_to(),
         payload,
         key,
     })

@@ -7,6 +7,8 @@
 //! Start at [`Store`].
 
 mod encoding;
+mod plan;
+mod postgres;
 mod sqlite;
 
 use std::sync::Arc;
@@ -17,6 +19,7 @@ use icpgate_policy::facts::{Fact, Revision};
 use icpgate_policy::records::{Handle, Record};
 use jiff::Timestamp;
 
+pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::{SqliteOptions, SqliteStore};
 
 /// A record to write.
@@ -140,10 +143,10 @@ pub enum StoreError {
         #[source]
         source: sqlx::Error,
     },
-    /// The file cannot be used as a store.
+    /// The file or the database cannot be used as a store.
     #[error("use `{path}` as a store: {problem}")]
     Unusable {
-        /// The file.
+        /// The file; of a database its address, without the password.
         path: String,
         /// Why not, and the remedy.
         problem: String,

@@ -5,6 +5,10 @@ mod bulk;
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
+mod postgres;
+#[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod server;
 #[cfg(test)]
 mod sqlite;

@@ -1,11 +1,9 @@
 //! Writing records: one transaction, one revision.
 //!
-//! **Invariant:** records are taken one after the other, as if each came alone; only the number
-//! of the revision is shared. A key that comes twice leaves both versions in its history.
+//! What is written is worked out by [`plan`].
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
-use icpgate_policy::records::Handle;
 use jiff::Timestamp;
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};
@@ -14,6 +12,7 @@ use sqlx::{Row as _, Sqlite};
 use super::SqliteStore;
 use super::read::revision;
 use crate::store::encoding::{self, Row};
+use crate::store::plan::{Plan, Stored, Version, dropped_handles, expect_rows, plan};
 use crate::store::{NewRecord, StoreError, Written};
 
 /// Repeats the places of one row.
@@ -120,46 +119,6 @@ pub(super) const STATEMENTS: [&str; 9] = [
     PUT_DROP_HANDLES[2].1,
 ];
 
-/// The version that holds for a key before the write.
-struct Stored {
-    kind: i64,
-    key: String,
-    version: i64,
-    source: String,
-    payload: Vec<u8>,
-}
-
-/// The version that holds for a key while the records are taken one after the other.
-struct Current<'a> {
-    version: i64,
-    source: &'a str,
-    payload: &'a [u8],
-    /// Whether it held before the write.
-    stored: bool,
-}
-
-/// A version to be written.
-struct Version<'a> {
-    id: i64,
-    previous: Option<i64>,
-    row: &'a Row,
-}
-
-/// What a write comes to.
-#[derive(Default)]
-struct Plan<'a> {
-    versions: Vec<Version<'a>>,
-    /// Key, number and payload of versions that held before and do not any more.
-    replaced: Vec<(&'a str, i64, &'a [u8])>,
-    /// Key and number of the versions that hold afterwards, in the order of the keys.
-    records: Vec<(i64, &'a str, i64)>,
-    /// Handles of the versions that hold afterwards, in order.
-    handles: Vec<(&'a Handle, i64)>,
-    unchanged: u64,
-    /// Number of records that are new, for each kind that was written to.
-    added: BTreeMap<i64, i64>,
-}
-
 impl SqliteStore {
     pub(super) async fn put_records(
         &self,
@@ -242,95 +201,6 @@ async fn look_up(
     Ok(stored)
 }
 
-/// Takes the records one after the other. Numbers of versions start at `next`.
-fn plan<'a>(rows: &'a [Row], stored: &'a [Stored], mut next: i64) -> Plan<'a> {
-    let mut plan = Plan::default();
-    let mut current: HashMap<(i64, &str), Current<'_>> = stored
-        .iter()
-        .map(
-            |Stored {
-                 kind,
-                 key,
-                 version,
-                 source,
-                 payload,
-             }| {
-                (
-                    (*kind, key.as_str()),
-                    Current {
-                        version: *version,
-                        source,
-                        payload,
-                        stored: true,
-                    },
-                )
-            },
-        )
-        .collect();
-    for row in rows {
-        let added = plan.added.entry(row.kind).or_default();
-        let place = (row.kind, row.key.as_str());
-        let here = current.get(&place);
-        if here.is_some_and(|here| here.source == &*row.source && here.payload == row.payload) {
-            plan.unchanged += 1;
-            continue;
-        }
-        if here.is_none() {
-            *added += 1;
-        }
-        if let Some(here) = here.filter(|here| here.stored) {
-            plan.replaced.push((&row.key, here.version, here.payload));
-        }
-        plan.versions.push(Version {
-            id: next,
-            previous: here.map(|here| here.version),
-            row,
-        });
-        let Row {
-            source, payload, ..
-        } = row;
-        current.insert(
-            place,
-            Current {
-                version: next,
-                source,
-                payload,
-                stored: false,
-            },
-        );
-        next += 1;
-    }
-    for Version { id, row, .. } in &plan.versions {
-        let place = (row.kind, row.key.as_str());
-        if current.get(&place).is_some_and(|here| here.version == *id) {
-            plan.records.push((row.kind, &row.key, *id));
-            plan.handles
-                .extend(row.handles.iter().map(|handle| (handle, *id)));
-        }
-    }
-    // Neighbours in the trees are written together.
-    plan.records.sort_unstable();
-    plan.handles.sort_unstable();
-    plan
-}
-
-/// Handles of the versions that are replaced.
-fn dropped_handles(plan: &Plan<'_>) -> Result<Vec<(Handle, i64)>, StoreError> {
-    let mut handles = Vec::new();
-    for (key, version, payload) in &plan.replaced {
-        let record = encoding::record("record_version", key, payload)?;
-        handles.extend(
-            record
-                .handles()
-                .into_iter()
-                .map(|handle| (handle, *version)),
-        );
-    }
-    handles.sort_unstable();
-    handles.dedup();
-    Ok(handles)
-}
-
 async fn write(
     connection: &mut SqliteConnection,
     plan: &Plan<'_>,
@@ -357,7 +227,7 @@ async fn write(
                 .bind(&*row.source)
                 .bind(row.observed_at)
                 .bind(previous)
-                .bind(&row.leads)
+                .bind(leads_json(row))
                 .bind(&row.payload)
         },
     )
@@ -398,14 +268,6 @@ async fn for_rows<T>(
     Ok(affected)
 }
 
-fn expect_rows(table: &'static str, affected: u64, expected: usize) -> Result<(), StoreError> {
-    if affected == expected as u64 {
-        Ok(())
-    } else {
-        Err(StoreError::Inconsistent {
-            table,
-            key: String::new(),
-            problem: format!("{expected} rows were to be removed, and {affected} were there"),
-        })
-    }
+fn leads_json(row: &Row) -> Option<String> {
+    (!row.leads.is_empty()).then(|| encoding::handles_json(&row.leads))
 }

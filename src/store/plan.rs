@@ -1,0 +1,164 @@
+//! What a write comes to: the versions, records and handles to be added and dropped.
+//!
+//! **Invariant:** records are taken one after the other, as if each came alone; only the number
+//! of the revision is shared. A key that comes twice leaves both versions in its history.
+//! **Absent on purpose:** SQL.
+
+use std::collections::{BTreeMap, HashMap};
+
+use icpgate_policy::records::Handle;
+
+use super::StoreError;
+use super::encoding::{self, Row};
+
+/// The version that holds for a key before the write.
+pub(super) struct Stored {
+    pub(super) kind: i64,
+    pub(super) key: String,
+    pub(super) version: i64,
+    pub(super) source: String,
+    pub(super) payload: Vec<u8>,
+}
+
+/// The version that holds for a key while the records are taken one after the other.
+struct Current<'a> {
+    version: i64,
+    source: &'a str,
+    payload: &'a [u8],
+    /// Whether it held before the write.
+    stored: bool,
+}
+
+/// A version to be written.
+pub(super) struct Version<'a> {
+    pub(super) id: i64,
+    pub(super) previous: Option<i64>,
+    pub(super) row: &'a Row,
+}
+
+/// What a write comes to.
+#[derive(Default)]
+pub(super) struct Plan<'a> {
+    pub(super) versions: Vec<Version<'a>>,
+    /// Key, number and payload of versions that held before and do not any more.
+    pub(super) replaced: Vec<(&'a str, i64, &'a [u8])>,
+    /// Key and number of the versions that hold afterwards, in the order of the keys.
+    pub(super) records: Vec<(i64, &'a str, i64)>,
+    /// Handles of the versions that hold afterwards, in order.
+    pub(super) handles: Vec<(&'a Handle, i64)>,
+    pub(super) unchanged: u64,
+    /// Number of records that are new, for each kind that was written to.
+    pub(super) added: BTreeMap<i64, i64>,
+}
+
+/// Takes the records one after the other. Numbers of versions start at `next`.
+pub(super) fn plan<'a>(rows: &'a [Row], stored: &'a [Stored], mut next: i64) -> Plan<'a> {
+    let mut plan = Plan::default();
+    let mut current: HashMap<(i64, &str), Current<'_>> = stored
+        .iter()
+        .map(
+            |Stored {
+                 kind,
+                 key,
+                 version,
+                 source,
+                 payload,
+             }| {
+                (
+                    (*kind, key.as_str()),
+                    Current {
+                        version: *version,
+                        source,
+                        payload,
+                        stored: true,
+                    },
+                )
+            },
+        )
+        .collect();
+    for row in rows {
+        let added = plan.added.entry(row.kind).or_default();
+        let place = (row.kind, row.key.as_str());
+        let here = current.get(&place);
+        if here.is_some_and(|here| here.source == &*row.source && here.payload == row.payload) {
+            plan.unchanged += 1;
+            continue;
+        }
+        if here.is_none() {
+            *added += 1;
+        }
+        if let Some(here) = here.filter(|here| here.stored) {
+            plan.replaced.push((&row.key, here.version, here.payload));
+        }
+        plan.versions.push(Version {
+            id: next,
+            previous: here.map(|here| here.version),
+            row,
+        });
+        let Row {
+            source, payload, ..
+        } = row;
+        current.insert(
+            place,
+            Current {
+                version: next,
+                source,
+                payload,
+                stored: false,
+            },
+        );
+        next += 1;
+    }
+    for Version { id, row, .. } in &plan.versions {
+        let place = (row.kind, row.key.as_str());
+        if current.get(&place).is_some_and(|here| here.version == *id) {
+            plan.records.push((row.kind, &row.key, *id));
+            plan.handles
+                .extend(row.handles.iter().map(|handle| (handle, *id)));
+        }
+    }
+    // Neighbours in the trees are written together.
+    plan.records.sort_unstable();
+    plan.handles.sort_unstable();
+    plan
+}
+
+/// Handles of the versions that are replaced.
+///
+/// # Errors
+/// [`StoreError::Inconsistent`] where one of them cannot be read.
+pub(super) fn dropped_handles(plan: &Plan<'_>) -> Result<Vec<(Handle, i64)>, StoreError> {
+    let mut handles = Vec::new();
+    for (key, version, payload) in &plan.replaced {
+        let record = encoding::record("record_version", key, payload)?;
+        handles.extend(
+            record
+                .handles()
+                .into_iter()
+                .map(|handle| (handle, *version)),
+        );
+    }
+    handles.sort_unstable();
+    handles.dedup();
+    Ok(handles)
+}
+
+/// Checks that a statement has removed what was there.
+///
+/// # Errors
+/// [`StoreError::Inconsistent`] where it has not.
+pub(super) fn expect_rows(
+    table: &'static str,
+    affected: u64,
+    expected: usize,
+) -> Result<(), StoreError> {
+    if affected == expected as u64 {
+        Ok(())
+    } else {
+        Err(StoreError::Inconsistent {
+            table,
+            key: String::new(),
+            problem: format!("{expected} rows were to be removed, and {affected} were there"),
+        })
+    }
+}

@@ -1,0 +1,149 @@
+//! The decision log: what was answered, and everything that replays it.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use sqlx::Row as _;
+use sqlx::postgres::PgConnection;
+
+use super::PostgresStore;
+use super::errors::store_error;
+use crate::store::{NewDecision, RecordedDecision, StoreError, encoding};
+
+const RECORD_DECISIONS_KNOWN: &str =
+    "SELECT decision_id FROM decision WHERE decision_id = ANY ($1::TEXT[])";
+
+const RECORD_DECISIONS_CONTENT: &str = "
+INSERT INTO content (digest, bytes)
+SELECT * FROM unnest($1::BYTEA[], $2::BYTEA[])
+ON CONFLICT (digest) DO NOTHING";
+
+const RECORD_DECISIONS: &str = "
+INSERT INTO decision (decision_id, answer, profile, facts, policy, decided_at, recorded_at)
+SELECT * FROM unnest($1::TEXT[], $2::BYTEA[], $3::BYTEA[], $4::BYTEA[], $5::BYTEA[], $6::BIGINT[],
+    $7::BIGINT[])
+ON CONFLICT (decision_id) DO NOTHING";
+
+const RECORD_DECISIONS_ORDERS: &str = "
+INSERT INTO decision_order (decision_id, order_id, recorded_at)
+SELECT * FROM unnest($1::TEXT[], $2::TEXT[], $3::BIGINT[])
+ON CONFLICT (decision_id, order_id) DO NOTHING";
+
+/// One statement, therefore one snapshot and one round trip.
+const DECISION: &str = "
+SELECT decision.answer, decision.profile, facts.bytes AS facts, policy.bytes AS policy,
+    decision.decided_at,
+    ARRAY(SELECT order_id FROM decision_order WHERE decision_id = $1
+        ORDER BY recorded_at, order_id) AS orders,
+    ARRAY(SELECT recorded_at FROM decision_order WHERE decision_id = $1
+        ORDER BY recorded_at, order_id) AS ordered_at
+FROM decision
+JOIN content AS facts ON facts.digest = decision.facts
+JOIN content AS policy ON policy.digest = decision.policy
+WHERE decision.decision_id = $1";
+
+impl PostgresStore {
+    pub(super) async fn write_decisions(
+        &self,
+        decisions: Vec<NewDecision>,
+    ) -> Result<(), StoreError> {
+        let error = store_error("record decisions");
+        let mut transaction = self.main.begin().await.map_err(error)?;
+        record(&mut transaction, &decisions).await.map_err(error)?;
+        transaction.commit().await.map_err(error)
+    }
+
+    pub(super) async fn read_decision(
+        &self,
+        decision_id: &str,
+    ) -> Result<Option<RecordedDecision>, StoreError> {
+        let error = store_error("read a decision");
+        let query = sqlx::query(DECISION).bind(decision_id);
+        let Some(row) = query.fetch_optional(&self.main).await.map_err(error)? else {
+            return Ok(None);
+        };
+        let orders: Vec<String> = row.try_get("orders").map_err(error)?;
+        let ordered_at: Vec<i64> = row.try_get("ordered_at").map_err(error)?;
+        let orders: Result<_, StoreError> = orders
+            .into_iter()
+            .zip(ordered_at)
+            .map(|(order_id, at)| {
+                let at = encoding::instant("decision_order", decision_id, at)?;
+                Ok((order_id, at))
+            })
+            .collect();
+        let decided_at = row.try_get("decided_at").map_err(error)?;
+        Ok(Some(RecordedDecision {
+            answer: row.try_get("answer").map_err(error)?,
+            profile: row.try_get("profile").map_err(error)?,
+            facts: row.try_get("facts").map_err(error)?,
+            policy: row.try_get("policy").map_err(error)?,
+            decided_at: encoding::instant("decision", decision_id, decided_at)?,
+            orders: orders?,
+        }))
+    }
+}
+
+/// Records decisions, one statement a table. Rows go in in the order of their keys, so that two
+/// writers who share some wait for each other, and never each for the other.
+async fn record(
+    connection: &mut PgConnection,
+    decisions: &[NewDecision],
+) -> Result<(), sqlx::Error> {
+    let ids: BTreeSet<&str> = decisions.iter().map(|new| &*new.decision_id).collect();
+    let known: Vec<String> = sqlx::query_scalar(RECORD_DECISIONS_KNOWN)
+        .bind(Vec::from_iter(ids))
+        .fetch_all(&mut *connection)
+        .await?;
+    let known: HashSet<&str> = known.iter().map(String::as_str).collect();
+    let mut new: BTreeMap<&str, &NewDecision> = BTreeMap::new();
+    let mut contents: BTreeMap<&[u8], &[u8]> = BTreeMap::new();
+    let mut orders: BTreeMap<(&str, &str), i64> = BTreeMap::new();
+    for decision in decisions {
+        let id = decision.decision_id.as_str();
+        if !known.contains(id) && !new.contains_key(id) {
+            new.insert(id, decision);
+            for content in [&decision.facts, &decision.policy] {
+                contents.insert(&content.digest, &content.bytes);
+            }
+        }
+        if let Some(order_id) = &decision.order_id {
+            let at = decision.recorded_at.as_microsecond();
+            orders.entry((id, order_id)).or_insert(at);
+        }
+    }
+    if !new.is_empty() {
+        let (digests, bytes): (Vec<&[u8]>, Vec<&[u8]>) = contents.into_iter().unzip();
+        let query = sqlx::query(RECORD_DECISIONS_CONTENT)
+            .bind(digests)
+            .bind(bytes);
+        query.execute(&mut *connection).await?;
+        let new = || new.values();
+        sqlx::query(RECORD_DECISIONS)
+            .bind(new().map(|new| &*new.decision_id).collect::<Vec<_>>())
+            .bind(new().map(|new| &*new.answer).collect::<Vec<_>>())
+            .bind(new().map(|new| &*new.profile).collect::<Vec<_>>())
+            .bind(new().map(|new| &new.facts.digest[..]).collect::<Vec<_>>())
+            .bind(new().map(|new| &new.policy.digest[..]).collect::<Vec<_>>())
+            .bind(
+                new()
+                    .map(|new| new.decided_at.as_microsecond())
+                    .collect::<Vec<_>>(),
+            )
+            .bind(
+                new()
+                    .map(|new| new.recorded_at.as_microsecond())
+                    .collect::<Vec<_>>(),
+            )
+            .execute(&mut *connection)
+            .await?;
+    }
+    if !orders.is_empty() {
+        sqlx::query(RECORD_DECISIONS_ORDERS)
+            .bind(orders.keys().map(|key| key.0).collect::<Vec<_>>())
+            .bind(orders.keys().map(|key| key.1).collect::<Vec<_>>())
+            .bind(orders.values().copied().collect::<Vec<_>>())
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}

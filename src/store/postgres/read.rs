@@ -1,0 +1,217 @@
+//! What is read: records by their handles, their history and the change log.
+
+use futures::TryStreamExt as _;
+use icpgate_policy::codes::RecordKind;
+use icpgate_policy::facts::{Fact, Provenance, Revision};
+use icpgate_policy::records::{Handle, Record};
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
+
+use super::PostgresStore;
+use super::errors::store_error;
+use crate::store::{ChangeEntry, Found, StoreError, encoding};
+
+/// One statement, therefore one snapshot and one round trip. It takes places of sets and handles.
+/// The row of place -1 is about the store: the head, and the kinds with their syncs.
+const FIND: &str = "
+WITH RECURSIVE reached (place, version) AS (
+    SELECT asked.place, handle.version
+    FROM unnest($1::BIGINT[], $2::BYTEA[]) AS asked (place, value)
+    JOIN handle ON handle.value = asked.value
+    UNION
+    SELECT reached.place, handle.version
+    FROM reached
+    JOIN record_version AS here ON here.id = reached.version
+    CROSS JOIN LATERAL unnest(here.leads) AS wanted (value)
+    JOIN handle ON handle.value = wanted.value
+)
+SELECT -1::BIGINT AS place, '' AS key, '' AS source, 0::BIGINT AS observed_at,
+    (SELECT revision FROM revision_counter) AS revision, 0::BIGINT AS committed_at,
+    NULL::BYTEA AS payload,
+    ARRAY(SELECT kind::BIGINT FROM sync ORDER BY kind) AS kinds,
+    ARRAY(SELECT synced_at FROM sync ORDER BY kind) AS syncs
+UNION ALL
+SELECT reached.place, found.key, found.source, found.observed_at, found.revision,
+    revision.committed_at, found.payload, NULL, NULL
+FROM reached
+JOIN record_version AS found ON found.id = reached.version
+JOIN revision ON revision.revision = found.revision";
+
+const HEAD: &str = "SELECT revision FROM revision_counter";
+
+/// Starts at the place after the one seen, or at the next revision, whichever comes first.
+/// Identifiers in a revision have no gap, so the place is a difference.
+const CHANGES: &str = "
+SELECT entry.revision, entry.id - revision.first_version AS place, entry.kind::BIGINT AS kind,
+    coalesce(entry.shown_key, entry.key) AS shown_key, entry.source, revision.committed_at
+FROM record_version AS entry
+JOIN revision ON revision.revision = entry.revision
+WHERE entry.id >= least(
+    coalesce((SELECT first_version FROM revision WHERE revision = $1) + $2 + 1, $3),
+    coalesce((SELECT first_version FROM revision WHERE revision > $1 ORDER BY revision LIMIT 1), $3)
+)
+ORDER BY entry.id
+LIMIT $4";
+
+const HISTORY: &str = "
+WITH RECURSIVE past (version) AS (
+    SELECT version FROM record WHERE kind = $1::SMALLINT AND key = $2
+    UNION ALL
+    SELECT later.previous
+    FROM past
+    JOIN record_version AS later ON later.id = past.version
+    WHERE later.previous IS NOT NULL
+)
+SELECT found.kind, found.key, found.source, found.observed_at, found.revision,
+    revision.committed_at, found.payload
+FROM past
+JOIN record_version AS found ON found.id = past.version
+JOIN revision ON revision.revision = found.revision
+ORDER BY found.id";
+
+const COUNTS: &str = "SELECT kind::BIGINT, records FROM sync ORDER BY kind";
+
+impl PostgresStore {
+    pub(super) async fn find_sets(&self, sets: &[Vec<Handle>]) -> Result<Found, StoreError> {
+        let error = store_error("find records");
+        let (places, handles): (Vec<i64>, Vec<&[u8]>) = (0_i64..)
+            .zip(sets)
+            .flat_map(|(place, set)| set.iter().map(move |handle| (place, handle.as_bytes())))
+            .unzip();
+        let mut revision_found = Revision(0);
+        let mut synced_at = Vec::new();
+        let mut sets_found: Vec<Vec<(String, Fact<Record>)>> = vec![Vec::new(); sets.len()];
+        let mut rows = sqlx::query(FIND)
+            .bind(places)
+            .bind(handles)
+            .fetch(&self.main);
+        while let Some(row) = rows.try_next().await.map_err(error)? {
+            let place: i64 = row.try_get("place").map_err(error)?;
+            if let Ok(place) = usize::try_from(place) {
+                if let Some(set) = sets_found.get_mut(place) {
+                    set.push((row.try_get("key").map_err(error)?, fact(&row, error)?));
+                }
+            } else {
+                revision_found = revision(row.try_get("revision").map_err(error)?);
+                let kinds: Vec<i64> = row.try_get("kinds").map_err(error)?;
+                let syncs: Vec<i64> = row.try_get("syncs").map_err(error)?;
+                for (number, at) in kinds.into_iter().zip(syncs) {
+                    let kind = encoding::kind("sync", number)?;
+                    synced_at.push((kind, encoding::instant("sync", kind.as_str(), at)?));
+                }
+            }
+        }
+        synced_at.sort_unstable();
+        let in_order = |mut set: Vec<(String, Fact<Record>)>| {
+            set.sort_unstable_by(|(a_key, a), (b_key, b)| {
+                (a.value.kind(), a_key).cmp(&(b.value.kind(), b_key))
+            });
+            set.into_iter().map(|(_, fact)| fact).collect()
+        };
+        Ok(Found {
+            sets: sets_found.into_iter().map(in_order).collect(),
+            revision: revision_found,
+            synced_at,
+        })
+    }
+
+    pub(super) async fn read_head(&self) -> Result<Revision, StoreError> {
+        let head = sqlx::query_scalar(HEAD).fetch_one(&self.main).await;
+        head.map(revision)
+            .map_err(store_error("read the newest revision"))
+    }
+
+    pub(super) async fn read_changes(
+        &self,
+        (after, place): (Revision, Option<u32>),
+        limit: u32,
+    ) -> Result<Vec<ChangeEntry>, StoreError> {
+        let error = store_error("read changes");
+        let rows = sqlx::query(CHANGES)
+            .bind(i64::try_from(after.0).unwrap_or(i64::MAX))
+            .bind(place.map(i64::from))
+            .bind(i64::MAX)
+            .bind(i64::from(limit))
+            .fetch_all(&self.main)
+            .await
+            .map_err(error)?;
+        rows.iter().map(|row| change(row, error)).collect()
+    }
+
+    pub(super) async fn read_history(
+        &self,
+        kind: RecordKind,
+        key: &str,
+    ) -> Result<Vec<Fact<Record>>, StoreError> {
+        let error = store_error("read the history of a record");
+        let rows = sqlx::query(HISTORY)
+            .bind(encoding::kind_number(kind))
+            .bind(key)
+            .fetch_all(&self.main)
+            .await
+            .map_err(error)?;
+        rows.iter().map(|row| fact(row, error)).collect()
+    }
+
+    pub(super) async fn read_counts(&self) -> Result<Vec<(RecordKind, u64)>, StoreError> {
+        let counts: Vec<(i64, i64)> = sqlx::query_as(COUNTS)
+            .fetch_all(&self.service)
+            .await
+            .map_err(store_error("count records"))?;
+        counts
+            .into_iter()
+            .map(|(kind, records)| Ok((encoding::kind("sync", kind)?, records.cast_unsigned())))
+            .collect()
+    }
+
+    pub(super) async fn ping_server(&self) -> Result<(), StoreError> {
+        let head: Result<i64, _> = sqlx::query_scalar(HEAD).fetch_one(&self.service).await;
+        head.map(drop).map_err(store_error("reach the store"))
+    }
+}
+
+/// Number of a revision in the rows, which is never negative.
+pub(super) const fn revision(number: i64) -> Revision {
+    Revision(number.cast_unsigned())
+}
+
+fn fact(
+    row: &PgRow,
+    error: impl Fn(sqlx::Error) -> StoreError,
+) -> Result<Fact<Record>, StoreError> {
+    const TABLE: &str = "record_version";
+    let key: &str = row.try_get("key").map_err(&error)?;
+    let source: &str = row.try_get("source").map_err(&error)?;
+    let observed_at = row.try_get("observed_at").map_err(&error)?;
+    let committed_at = row.try_get("committed_at").map_err(&error)?;
+    Ok(Fact {
+        value: encoding::record(TABLE, key, row.try_get("payload").map_err(&error)?)?,
+        provenance: Provenance {
+            source: source.into(),
+            observed_at: encoding::instant(TABLE, key, observed_at)?,
+            revision: revision(row.try_get("revision").map_err(&error)?),
+            committed_at: encoding::instant("revision", key, committed_at)?,
+        },
+    })
+}
+
+fn change(
+    row: &PgRow,
+    error: impl Fn(sqlx::Error) -> StoreError,
+) -> Result<ChangeEntry, StoreError> {
+    let shown_key: String = row.try_get("shown_key").map_err(&error)?;
+    let committed_at = row.try_get("committed_at").map_err(&error)?;
+    let place: i64 = row.try_get("place").map_err(&error)?;
+    Ok(ChangeEntry {
+        revision: revision(row.try_get("revision").map_err(&error)?),
+        place: u32::try_from(place).map_err(|_| StoreError::Inconsistent {
+            table: "record_version",
+            key: shown_key.clone(),
+            problem: format!("{place} is no place within a revision"),
+        })?,
+        kind: encoding::kind("record_version", row.try_get("kind").map_err(&error)?)?,
+        source: row.try_get("source").map_err(&error)?,
+        committed_at: encoding::instant("revision", &shown_key, committed_at)?,
+        shown_key,
+    })
+}
