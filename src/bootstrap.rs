@@ -17,7 +17,7 @@ use crate::grpc;
 use crate::intake::{self, Intake, Line};
 use crate::lifecycle::Lifecycle;
 use crate::sample;
-use crate::store::{SqliteOptions, SqliteStore, Store};
+use crate::store::{PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store};
 
 /// The parts of a process that decides or imports.
 pub struct Parts {
@@ -39,9 +39,7 @@ pub async fn open(config: &Config, migrate: bool) -> anyhow::Result<Parts> {
     let key = privacy_key(&config.privacy.key_file).context("take the privacy key")?;
     let sealer = Sealer::new(key.as_bytes()).context("take the privacy key")?;
     let key_id = hex(&sealer.key_id());
-    let store = SqliteStore::open(&config.store.path, SqliteOptions { migrate, key_id })
-        .await
-        .with_context(|| format!("open the store `{}`", config.store.path.display()))?;
+    let store = store(config, migrate, key_id).await?;
     let check_digits = match config.records.certificate_check {
         CertificateCheck::Accept => CheckDigits::Accept,
         CertificateCheck::Refuse => CheckDigits::Refuse,
@@ -53,7 +51,7 @@ pub async fn open(config: &Config, migrate: bool) -> anyhow::Result<Parts> {
         check_digits,
     });
     Ok(Parts {
-        store: Arc::new(store),
+        store,
         intake,
         policy,
     })
@@ -202,6 +200,20 @@ pub fn policy(config: &Config) -> anyhow::Result<Policy> {
             .collect();
         anyhow::anyhow!("compile policy `{name}`:\n  {}", problems.join("\n  "))
     })
+}
+
+async fn store(config: &Config, migrate: bool, key_id: String) -> anyhow::Result<Arc<dyn Store>> {
+    if let Some(url) = &config.store.url {
+        let options = PostgresOptions { migrate, key_id };
+        let store = PostgresStore::open(url.as_str(), options).await;
+        // The address may hold a password; what may be shown of it is in the error.
+        return Ok(Arc::new(store.context("open the store of store.url")?));
+    }
+    let path = &config.store.path;
+    let store = SqliteStore::open(path, SqliteOptions { migrate, key_id })
+        .await
+        .with_context(|| format!("open the store `{}`", path.display()))?;
+    Ok(Arc::new(store))
 }
 
 fn read(file: &Path) -> anyhow::Result<String> {

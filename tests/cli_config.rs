@@ -235,16 +235,25 @@ fn keys_that_exclude_each_other_clash_at_one_level_only() {
 }
 
 #[test]
-fn a_server_url_is_refused_and_its_password_hidden() {
+fn a_server_url_is_taken_and_its_password_hidden() {
     let url = "postgres://icp:hunter2@db/icp";
-    let found = problems("", &[("ICPGATE_STORE__URL", url)], &[]);
-    assert_eq!(found.len(), 1);
-    assert_eq!(found[0].kind, ProblemKind::UnsupportedStore);
-    let told = found[0].to_string();
-    assert!(
-        told.contains("SQLite") && !told.contains("hunter2"),
-        "{told}"
+    for url in [url, "postgresql://icp:hunter2@db/icp"] {
+        let folder = tempfile::tempdir().unwrap();
+        let given = [("ICPGATE_STORE__URL", url)];
+        let loaded = load(&inputs(folder.path(), "", &given, &[])).unwrap();
+        let taken = loaded.config.store.url.as_ref().unwrap();
+        assert_eq!(taken.as_str(), url);
+        assert!(!format!("{:?}", loaded.config).contains("hunter2"));
+    }
+    let both = [("ICPGATE_STORE__URL", url), ("ICPGATE_STORE__PATH", "x")];
+    let found = problems("", &both, &[]);
+    assert_eq!(
+        found[0].kind,
+        ProblemKind::Clash {
+            other: "store.path"
+        }
     );
+    assert!(!found[0].to_string().contains("hunter2"));
     let malformed = problems("", &[("ICPGATE_STORE__URL", "mysql://icp:hunter2@db")], &[]);
     assert!(!malformed[0].to_string().contains("hunter2"));
     // A file given at a higher level takes the place of the server.

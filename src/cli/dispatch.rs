@@ -62,9 +62,13 @@ pub async fn dispatch(cli: &Cli, clock: Arc<dyn Clock>) -> Result<u8, Failure> {
             let parts = open(&config, true).await?;
             let head = parts.store.head().await.or_exit(exit::IO)?;
             parts.store.close().await;
-            let path = config.store.path.display();
+            let place = match &config.store.url {
+                // Its address may hold a password.
+                Some(_) => "the database of store.url".to_owned(),
+                None => config.store.path.display().to_string(),
+            };
             output::print(&format!(
-                "{path} has the form of this version; revision {}\n",
+                "{place} has the form of this version; revision {}\n",
                 head.0
             ))?;
             Ok(exit::SUCCESS)

@@ -110,7 +110,9 @@ pub async fn checks(loaded: &Result<Loaded, Problems>, now: Timestamp) -> Vec<Ch
             checks.push(Check::ok("configuration", from));
             let config: &Config = &loaded.config;
             checks.push(key(&config.privacy.key_file));
-            checks.push(folder(&config.store.path));
+            if config.store.url.is_none() {
+                checks.push(folder(&config.store.path));
+            }
             checks.push(port("gRPC port", config.grpc.listen).await);
             checks.push(port("HTTP port", config.http.listen).await);
         }
@@ -137,7 +139,7 @@ async fn store_checks(config: &Config, now: Timestamp) -> Vec<Check> {
             Check::fail("policy", format!("{error:#}"), mend)
         }
     }];
-    if !config.store.path.exists() {
+    if config.store.url.is_none() && !config.store.path.exists() {
         let detail = format!(
             "{} is not there yet; it is made at the first start",
             config.store.path.display()

@@ -127,7 +127,11 @@ settings! {
         /// SQLite file; made with its folder where it is missing. Relative to the working
         /// directory. Not together with `store.url`.
         path: PathBuf = "./icpgate-data/icpgate.sqlite",
-        /// A `PostgreSQL` server. This version keeps its store in SQLite only and refuses a value.
+        /// Database in a `PostgreSQL` server, instead of a file; any number of processes may
+        /// share it. It must be there, and empty at first. `?sslmode=verify-full` encrypts and
+        /// checks the server's certificate, against the authorities of the system or those of
+        /// the file in `sslrootcert`; without, the certificate is not checked. Without a
+        /// password, that of the `.pgpass` of this user holds.
         url: Option<ServerUrl> = "",
     }
 

@@ -191,8 +191,7 @@ impl Levels {
         }
     }
 
-    /// Of keys that exclude each other leaves the one of the higher level, and refuses what this
-    /// version does not do.
+    /// Of keys that exclude each other leaves the one of the higher level.
     fn settle(&mut self) {
         for [first, second] in EXCLUSIVE {
             let (Some(one), Some(other)) = (self.values.get(first), self.values.get(second)) else {
@@ -218,18 +217,6 @@ impl Levels {
                 };
                 self.values.remove(lower);
             }
-        }
-        if let Some(given) = self
-            .values
-            .get("store.url")
-            .filter(|given| !given.text.is_empty())
-        {
-            self.problems.push(Problem {
-                key: Some("store.url".to_owned()),
-                origin: given.origin.clone(),
-                value: None,
-                kind: ProblemKind::UnsupportedStore,
-            });
         }
     }
 }

@@ -73,8 +73,6 @@ pub enum ProblemKind {
         /// The key that was probably meant.
         nearest: Option<&'static str>,
     },
-    /// This version keeps its store in SQLite only.
-    UnsupportedStore,
     /// The value is a table, a date or the like.
     WrongType {
         /// What it is.
@@ -161,10 +159,6 @@ impl fmt::Display for ProblemKind {
             Self::UnknownKey { nearest: None } => {
                 f.write_str("unknown key; `icpgate config print` lists the keys there are")
             }
-            Self::UnsupportedStore => f.write_str(
-                "this version keeps its store in SQLite only; remove `store.url` and give the \
-                 file in `store.path`",
-            ),
             Self::WrongType { found, expected } => {
                 write!(f, "is {found}; give {expected}")
             }

@@ -105,6 +105,14 @@ impl ProviderId {
 #[derive(Clone, PartialEq, Eq)]
 pub struct ServerUrl(String);
 
+impl ServerUrl {
+    /// The address whole, for the driver; not to be shown.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl std::fmt::Debug for ServerUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("ServerUrl(hidden)")
@@ -384,7 +392,8 @@ impl Setting for ProviderId {
 }
 
 impl Setting for ServerUrl {
-    const EXPECTED: &'static str = "the address of a PostgreSQL server, `postgres://…`";
+    const EXPECTED: &'static str =
+        "the address of a PostgreSQL database, `postgres://user@host/database?sslmode=verify-full`";
     const SECRET: bool = true;
 
     fn read(text: &str) -> Option<Self> {
