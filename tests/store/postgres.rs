@@ -1,4 +1,4 @@
-//! The PostgreSQL engine: the suite of all engines, and its server.
+//! The `PostgreSQL` engine: the suite of all engines, and its server.
 
 use std::sync::Arc;
 

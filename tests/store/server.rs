@@ -1,4 +1,4 @@
-//! A PostgreSQL server for the tests of a process: the one of `ICPGATE_TEST_POSTGRES_URL`, or one
+//! A `PostgreSQL` server for the tests of a process: the one of `ICPGATE_TEST_POSTGRES_URL`, or one
 //! that is started in a temporary folder and ends with the process.
 
 use std::io::{BufRead as _, BufReader, Read as _};

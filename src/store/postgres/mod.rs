@@ -1,4 +1,4 @@
-//! The server engine: a PostgreSQL database that any number of replicas share.
+//! The server engine: a `PostgreSQL` database that any number of replicas share.
 //!
 //! **Invariant:** a write locks the row of the newest revision until it commits, so revisions are
 //! handed out in commit order, and a reader who saw one has seen all before it.

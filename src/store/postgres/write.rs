@@ -34,7 +34,7 @@ JOIN record_version AS version ON version.id = record.version";
 
 /// Everything that a revision adds and drops. Leads come as the text of an array: an array of
 /// arrays would have to be a rectangle.
-const PUT: &str = r#"
+const PUT: &str = "
 WITH counted AS (
     UPDATE revision_counter SET revision = $1, version = $2
 ), numbered AS (
@@ -59,7 +59,7 @@ WITH counted AS (
 )
 DELETE FROM handle
 USING unnest($19::BYTEA[], $20::BIGINT[]) AS gone (value, version)
-WHERE handle.value = gone.value AND handle.version = gone.version"#;
+WHERE handle.value = gone.value AND handle.version = gone.version";
 
 /// The instant never goes back: the clocks of two writers may differ.
 const PUT_SYNC: &str = "
