@@ -1,7 +1,8 @@
-//! Rates of the embedded store beside raw inserts of the same rows: `cargo bench --bench store`.
+//! Rates of the engines beside raw writes of the same rows: `cargo bench --bench store`.
 
 #![expect(
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a bench prints, and ends where something is wrong"
@@ -10,14 +11,20 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use icpgate::store::{NewRecord, SqliteOptions, SqliteStore, Store as _};
+use futures::TryStreamExt as _;
+use icpgate::store::{
+    NewRecord, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store,
+};
 use icpgate_policy::records::Record;
+use sqlx::postgres::PgConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{Connection as _, Row as _};
 
 #[expect(dead_code, reason = "the tests of the store use more of it")]
 #[path = "../tests/store/samples.rs"]
 mod samples;
+#[path = "../tests/store/server.rs"]
+mod server;
 
 use samples::{access, at, credit_code, licence, named, new, registration, service, subject};
 
@@ -37,7 +44,6 @@ fn batch(first: u32) -> Vec<NewRecord> {
         .collect()
 }
 
-/// Rates of an import beside raw inserts of the same rows, and the time of a cold question.
 async fn measure() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("icpgate.sqlite");
@@ -45,7 +51,26 @@ async fn measure() {
         migrate: true,
         key_id: "bench".to_owned(),
     };
+    println!("SQLite");
     let store = SqliteStore::open(&file, options).await.unwrap();
+    imports(&store).await;
+    raw_inserts(&file).await;
+    questions(&store).await;
+
+    println!("PostgreSQL");
+    let url = server::database().await;
+    let options = PostgresOptions {
+        migrate: true,
+        key_id: "bench".to_owned(),
+    };
+    let store = PostgresStore::open(&url, options).await.unwrap();
+    imports(&store).await;
+    raw_copies(&url).await;
+    questions(&store).await;
+}
+
+/// Rates of imports.
+async fn imports(store: &dyn Store) {
     for (what, registrar) in [("new", "a"), ("unchanged", "a"), ("replaced", "b")] {
         let mut busy = Duration::ZERO;
         for first in (0..RECORDS).step_by(BATCH as usize) {
@@ -61,8 +86,10 @@ async fn measure() {
         }
         report(what, busy);
     }
-    raw_inserts(&file).await;
+}
 
+/// Times of cold questions.
+async fn questions(store: &dyn Store) {
     let other: Vec<NewRecord> = (0..RECORDS / 10)
         .flat_map(|number| {
             [
@@ -97,6 +124,52 @@ async fn measure() {
         store.head().await.unwrap();
     }
     println!("head: {:?}", started.elapsed() / 1000);
+    let mut times = Vec::new();
+    for number in 0..500 {
+        let record = vec![new(registration(&format!("e{number}.cn"), "r"))];
+        let started = Instant::now();
+        store.put(record, at(0)).await.unwrap();
+        times.push(started.elapsed());
+    }
+    times.sort_unstable();
+    println!("put of one: p50 {:?}, p99 {:?}", times[250], times[495]);
+}
+
+/// Copies the first versions of the store into copies of its tables, with their keys, in one
+/// transaction. The text of the rows is made before.
+async fn raw_copies(url: &str) {
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    let mut tables = Vec::new();
+    for (table, rows) in [
+        (
+            "record_version",
+            "SELECT * FROM record_version WHERE id <= 100000 ORDER BY id",
+        ),
+        ("record", "SELECT * FROM record ORDER BY kind, key"),
+        ("handle", "SELECT * FROM handle ORDER BY value, version"),
+    ] {
+        let make = format!("CREATE TABLE raw_{table} (LIKE {table} INCLUDING ALL)");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(make))
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        let out = format!("COPY ({rows}) TO STDOUT (FORMAT binary)");
+        let parts = connection.copy_out_raw(&out).await.unwrap();
+        let parts: Vec<_> = parts.try_collect().await.unwrap();
+        tables.push((table, parts.concat()));
+    }
+    let started = Instant::now();
+    let mut transaction = connection.begin().await.unwrap();
+    for (table, bytes) in tables {
+        let into = format!("COPY raw_{table} FROM STDIN (FORMAT binary)");
+        let mut copy = transaction.copy_in_raw(&into).await.unwrap();
+        for part in bytes.chunks(64 << 10) {
+            copy.send(part).await.unwrap();
+        }
+        copy.finish().await.unwrap();
+    }
+    transaction.commit().await.unwrap();
+    report("raw COPY", started.elapsed());
 }
 
 /// Inserts the rows of the store into a copy of its tables, one prepared statement a row, in one
