@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use futures::TryStreamExt as _;
 use icpgate::store::{
-    NewRecord, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store,
+    Freshness, NewRecord, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store,
 };
 use icpgate_policy::records::Record;
 use sqlx::postgres::PgConnection;
@@ -23,8 +23,8 @@ use sqlx::{Connection as _, Row as _};
 #[expect(dead_code, reason = "the tests of the store use more of it")]
 #[path = "../tests/store/samples.rs"]
 mod samples;
-#[path = "../tests/store/server.rs"]
-mod server;
+#[path = "../tests/servers/mod.rs"]
+mod servers;
 
 use samples::{access, at, credit_code, licence, named, new, registration, service, subject};
 
@@ -58,10 +58,10 @@ async fn measure() {
     questions(&store).await;
 
     println!("PostgreSQL");
-    let url = server::database().await;
+    let url = servers::postgres::database().await;
     let options = PostgresOptions {
-        migrate: true,
         key_id: "bench".to_owned(),
+        ..PostgresOptions::default()
     };
     let store = PostgresStore::open(&url, options).await.unwrap();
     imports(&store).await;
@@ -107,7 +107,7 @@ async fn questions(store: &dyn Store) {
         let domain = format!("d{}.cn", number * 7919 % (RECORDS / 10));
         let sets = [vec![named(&domain), named(&format!("www.{domain}"))]];
         let started = Instant::now();
-        let found = store.find(&sets).await.unwrap();
+        let found = store.find(&sets, Freshness::Newest).await.unwrap();
         times.push(started.elapsed());
         assert_eq!(found.sets[0].len(), 5);
     }
@@ -117,7 +117,7 @@ async fn questions(store: &dyn Store) {
         .map(|number| vec![named(&format!("d{number}.cn"))])
         .collect();
     let started = Instant::now();
-    store.find(&sets).await.unwrap();
+    store.find(&sets, Freshness::Newest).await.unwrap();
     println!("find of 1000 sets: {:?}", started.elapsed());
     let started = Instant::now();
     for _ in 0..1000 {

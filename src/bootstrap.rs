@@ -204,7 +204,13 @@ pub fn policy(config: &Config) -> anyhow::Result<Policy> {
 
 async fn store(config: &Config, migrate: bool, key_id: String) -> anyhow::Result<Arc<dyn Store>> {
     if let Some(url) = &config.store.url {
-        let options = PostgresOptions { migrate, key_id };
+        let read_url = config.store.read_url.as_ref();
+        let options = PostgresOptions {
+            migrate,
+            key_id,
+            read_url: read_url.map(|url| url.as_str().to_owned()),
+            connections: config.store.connections,
+        };
         let store = PostgresStore::open(url.as_str(), options).await;
         // The address may hold a password; what may be shown of it is in the error.
         return Ok(Arc::new(store.context("open the store of store.url")?));

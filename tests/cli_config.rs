@@ -269,6 +269,37 @@ fn a_server_url_is_taken_and_its_password_hidden() {
 }
 
 #[test]
+fn what_belongs_to_a_server_url_is_an_error_without_one() {
+    let url = "postgres://icp:hunter2@db/icp";
+    for (key, value) in [
+        ("ICPGATE_STORE__READ_URL", url),
+        ("ICPGATE_STORE__CONNECTIONS", "8"),
+    ] {
+        let found = problems("", &[(key, value)], &[]);
+        assert_eq!(found.len(), 1, "{key}");
+        assert_eq!(found[0].kind, ProblemKind::Needs { other: "store.url" });
+        let told = found[0].to_string();
+        assert!(told.contains("without `store.url`"), "{told}");
+        assert!(told.contains("give it, or remove this one"), "{told}");
+        assert!(!told.contains("hunter2"), "{told}");
+
+        let folder = tempfile::tempdir().unwrap();
+        let together = [("ICPGATE_STORE__URL", url), (key, value)];
+        load(&inputs(folder.path(), "", &together, &[])).unwrap();
+    }
+    // What goes with a server goes where a file of a higher level takes its place.
+    let folder = tempfile::tempdir().unwrap();
+    let file = format!("[store]\nurl = \"{url}\"\nread_url = \"{url}\"\nconnections = 8\n");
+    let path = [("store.path", "x.sqlite")];
+    let loaded = load(&inputs(folder.path(), &file, &[], &path)).unwrap();
+    assert_eq!(loaded.config.store.read_url, None);
+    assert_eq!(loaded.config.store.connections, 16);
+    // An empty value takes one back.
+    let empty = [("ICPGATE_STORE__READ_URL", "")];
+    load(&inputs(folder.path(), "", &empty, &[])).unwrap();
+}
+
+#[test]
 fn a_named_file_must_be_there_and_be_toml() {
     let folder = tempfile::tempdir().unwrap();
     let mut missing = inputs(folder.path(), "", &[], &[]);

@@ -14,7 +14,10 @@ CREATE TABLE revision (
 CREATE TABLE revision_counter (
     single BOOLEAN NOT NULL PRIMARY KEY DEFAULT TRUE CHECK (single),
     revision BIGINT NOT NULL,
-    version BIGINT NOT NULL
+    version BIGINT NOT NULL,
+    -- Tells this store from every other one. A replica of the database has the same; an address
+    -- that leads to another store is noticed by it, whatever that store holds.
+    store UUID NOT NULL DEFAULT gen_random_uuid()
 ) WITH (fillfactor = 10);
 
 INSERT INTO revision_counter (revision, version) VALUES (0, 0);

@@ -133,6 +133,15 @@ settings! {
         /// the file in `sslrootcert`; without, the certificate is not checked. Without a
         /// password, that of the `.pgpass` of this user holds.
         url: Option<ServerUrl> = "",
+        /// Read replica of the database of `store.url`, for checks that do not ask for the newest
+        /// state. What a caller holds a token of, and what this process wrote, is read from the
+        /// primary until the replica has it; so is everything while the replica does not answer.
+        /// Only together with `store.url`.
+        read_url: Option<ServerUrl> = "",
+        /// Most connections of this process for checks and decisions, to the database and to its
+        /// replica each; up to four more serve writes, health and signs of changes. Only together
+        /// with `store.url`.
+        connections: u32 = "16",
     }
 
     /// The policy that decides.

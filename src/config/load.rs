@@ -14,6 +14,12 @@ pub const FILE_NAME: &str = "icpgate.toml";
 /// Keys of which a level may give only one, and of which the one of the higher level holds.
 const EXCLUSIVE: [[&str; 2]; 2] = [["store.path", "store.url"], ["policy.name", "policy.file"]];
 
+/// Keys that mean something only where another one is given.
+const NEEDS: [(&str, &str); 2] = [
+    ("store.read_url", "store.url"),
+    ("store.connections", "store.url"),
+];
+
 /// Where configuration comes from.
 #[derive(Clone, Debug, Default)]
 pub struct Inputs {
@@ -191,7 +197,8 @@ impl Levels {
         }
     }
 
-    /// Of keys that exclude each other leaves the one of the higher level.
+    /// Of keys that exclude each other leaves the one of the higher level, and with a key that goes
+    /// those that need it, of the same level or a lower one.
     fn settle(&mut self) {
         for [first, second] in EXCLUSIVE {
             let (Some(one), Some(other)) = (self.values.get(first), self.values.get(second)) else {
@@ -210,12 +217,40 @@ impl Levels {
                     kind,
                 });
             } else {
-                let lower = if one.level < other.level {
-                    first
+                let (lower, level) = if one.level < other.level {
+                    (first, one.level)
                 } else {
-                    second
+                    (second, other.level)
                 };
                 self.values.remove(lower);
+                for (key, _) in NEEDS.iter().filter(|(_, needed)| *needed == lower) {
+                    if self
+                        .values
+                        .get(key)
+                        .is_some_and(|given| given.level <= level)
+                    {
+                        self.values.remove(key);
+                    }
+                }
+            }
+        }
+        for (key, other) in NEEDS {
+            // An empty value is one that is taken back, and the default says nothing new.
+            let says_more = |given: &&Given| {
+                let default = KEYS.iter().find(|known| known.name == key);
+                default.is_none_or(|known| given.text != known.default)
+            };
+            let is_there = self
+                .values
+                .get(other)
+                .is_some_and(|given| !given.text.is_empty());
+            if let (Some(given), false) = (self.values.get(key).filter(says_more), is_there) {
+                self.problems.push(Problem {
+                    key: Some(key.to_owned()),
+                    origin: given.origin.clone(),
+                    value: None,
+                    kind: ProblemKind::Needs { other },
+                });
             }
         }
     }

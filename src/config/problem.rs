@@ -58,6 +58,11 @@ pub enum ProblemKind {
         /// What it should look like.
         expected: &'static str,
     },
+    /// The key says more about another one, which is not given.
+    Needs {
+        /// The other key.
+        other: &'static str,
+    },
     /// The variable separates section and key with one underscore.
     SingleUnderscore {
         /// The variable as it should be written.
@@ -144,6 +149,10 @@ impl fmt::Display for ProblemKind {
                 )
             }
             Self::Invalid { expected } => write!(f, "not a value of this key; give {expected}"),
+            Self::Needs { other } => write!(
+                f,
+                "means nothing without `{other}`, which is not given; give it, or remove this one"
+            ),
             Self::SingleUnderscore { expected } => {
                 write!(
                     f,

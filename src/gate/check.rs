@@ -14,7 +14,7 @@ use icpgate_policy::request::{Request, Wanted};
 use super::log::{FULL_FOR, Receipt};
 use super::{ActivePolicy, Gate, GateError, content};
 use crate::intake::{Consistency, Question, Violation, token};
-use crate::store::{Content, Found};
+use crate::store::{Content, Found, Freshness};
 
 /// A question's answer with everything that it was made from.
 #[derive(Clone, Debug)]
@@ -160,7 +160,7 @@ impl Gate {
                 synced_at: Vec::new(),
             })
         } else {
-            self.store.find(&sets).await
+            self.store.find(&sets, freshness(&asked)).await
         };
         let mut found = match found {
             Ok(found) => Some(found),
@@ -207,24 +207,38 @@ struct Asked {
     wanted: Wanted,
     order_id: Option<String>,
     at_least: Option<Revision>,
+    freshness: Freshness,
 }
 
 impl Asked {
     fn new(question: Question, suffixes: &Suffixes) -> Self {
         let request = Request::new(question.profile, suffixes);
         let wanted = request.wanted();
-        let at_least = match question.consistency {
-            Consistency::AtLeastAsFresh(revision) => Some(revision),
-            // The embedded store answers every read from its newest committed state.
-            Consistency::MinimizeLatency | Consistency::FullyConsistent => None,
+        let (at_least, freshness) = match question.consistency {
+            Consistency::AtLeastAsFresh(revision) => (Some(revision), Freshness::AtLeast(revision)),
+            Consistency::MinimizeLatency => (None, Freshness::Any),
+            Consistency::FullyConsistent => (None, Freshness::Newest),
         };
         Self {
             request,
             wanted,
             order_id: question.order_id,
             at_least,
+            freshness,
         }
     }
+}
+
+/// The freshness that satisfies every question: they are answered from one snapshot.
+fn freshness(asked: &[Result<Asked, GateError>]) -> Freshness {
+    let each = asked.iter().flatten().map(|asked| asked.freshness);
+    each.fold(Freshness::Any, |one, other| match (one, other) {
+        (Freshness::Newest, _) | (_, Freshness::Newest) => Freshness::Newest,
+        (Freshness::AtLeast(one), Freshness::AtLeast(other)) => Freshness::AtLeast(one.max(other)),
+        (Freshness::AtLeast(revision), Freshness::Any)
+        | (Freshness::Any, Freshness::AtLeast(revision)) => Freshness::AtLeast(revision),
+        (Freshness::Any, Freshness::Any) => Freshness::Any,
+    })
 }
 
 struct Gathered {

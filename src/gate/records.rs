@@ -8,7 +8,7 @@ use icpgate_policy::records::{Handle, Record};
 use super::{Gate, GateError};
 use crate::intake::{Violation, parse_token, token};
 use crate::proto::v1;
-use crate::store::{ChangeEntry, Written};
+use crate::store::{ChangeEntry, Freshness, Written};
 
 /// Most records of one put, and most changes of one page.
 pub(super) const MOST: usize = 1000;
@@ -119,7 +119,7 @@ impl Gate {
             .candidates()
             .map(|name| Handle::name(&domain_name::fold(name)))
             .collect();
-        let found = self.store.find(&[handles]).await?;
+        let found = self.store.find(&[handles], Freshness::Newest).await?;
         Ok(KnownDomain {
             ascii: name.ascii().to_owned(),
             unicode: name.unicode().to_owned(),

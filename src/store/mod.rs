@@ -10,6 +10,7 @@ mod encoding;
 mod plan;
 mod postgres;
 mod sqlite;
+mod touched;
 
 use std::sync::Arc;
 
@@ -56,6 +57,33 @@ pub struct Found {
     /// When each kind was last synced, that is last written to by a completed write or import,
     /// unchanged records included. Kinds never written are left out.
     pub synced_at: Vec<(RecordKind, Timestamp)>,
+}
+
+/// How fresh the records have to be that a question is answered from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// Any committed state that holds what was written through this very store; one that lags
+    /// behind what others wrote will do, such as that of a read replica.
+    Any,
+    /// A state that holds this revision. Where no state does, because the revision is not
+    /// written yet, the newest one there is: the caller compares [`Found::revision`].
+    AtLeast(Revision),
+    /// The newest committed state.
+    Newest,
+}
+
+/// What was written after a revision: the handles under which something may be found now, or was
+/// found before, that was not so then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Touched {
+    /// Each revision, in order, with the handles of the versions written and of the versions that
+    /// these replaced; in order, none twice. A revision is there whole or not at all.
+    pub handles: Vec<(Revision, Vec<Handle>)>,
+    /// The last revision that is here. It is `head` where everything was read; also where the
+    /// revision that was asked for is beyond `head`, which is for the caller to notice.
+    pub through: Revision,
+    /// Newest revision of the snapshot.
+    pub head: Revision,
 }
 
 /// One entry of the change log.
@@ -193,8 +221,9 @@ pub enum StoreError {
 #[async_trait]
 pub trait Store: Send + Sync {
     /// Finds, for each set of handles, the records with one of them and the records that those
-    /// lead to ([`Record::leads_to`]), followed to the end. One snapshot, one round trip.
-    async fn find(&self, sets: &[Vec<Handle>]) -> Result<Found, StoreError>;
+    /// lead to ([`Record::leads_to`]), followed to the end. One snapshot; one round trip, and a
+    /// second one where a read replica turns out to lag behind the freshness asked for.
+    async fn find(&self, sets: &[Vec<Handle>], freshness: Freshness) -> Result<Found, StoreError>;
 
     /// Writes records, all or none, as one revision. They are taken one after the other: of two
     /// with one key the later holds, and the earlier stands in the history. A record that changes
@@ -212,6 +241,28 @@ pub trait Store: Send + Sync {
         after: (Revision, Option<u32>),
         limit: u32,
     ) -> Result<Vec<ChangeEntry>, StoreError>;
+
+    /// What was written after a revision, in whole revisions, from the newest state. It stops at
+    /// the first revision that begins `limit` or more versions on; at least one revision is read
+    /// where there is one, however large.
+    async fn touched(&self, after: Revision, limit: u32) -> Result<Touched, StoreError>;
+
+    /// The oldest revision after which at most this many versions were written; 0 where that
+    /// holds for all of them. From there [`Store::touched`] reads the newest `versions` or fewer.
+    async fn revision_before(&self, versions: u64) -> Result<Revision, StoreError>;
+
+    /// Waits for a sign that something was written, by this process or by another one.
+    ///
+    /// Signs only hasten: one may be false, and may be missing where the engine cannot see the
+    /// other process (see its notes) or the line was down, so callers look at the log from time
+    /// to time as well. The first call, and the first after an error, returns at once: something
+    /// may have been written before it. Made for one caller at a time; of several, one gets the
+    /// sign. A call that is dropped loses no sign.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] where the line is lost or the store is closed; the next call
+    /// makes a new line, and fails where that cannot be made.
+    async fn changed(&self) -> Result<(), StoreError>;
 
     /// Every version of a record, oldest first, the one that holds last; empty if there never
     /// was one. `key` is [`Record::key`].

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use icpgate::intake::ndjson::{Limits, Lines, parse};
 use icpgate::intake::{ImportReport, Intake, Line, Progress, REJECTED_KEPT, import};
 use icpgate::store::{
-    ChangeEntry, Found, NewDecision, NewRecord, RecordedDecision, SqliteOptions, SqliteStore,
-    Store, StoreError, Written,
+    ChangeEntry, Found, Freshness, NewDecision, NewRecord, RecordedDecision, SqliteOptions,
+    SqliteStore, Store, StoreError, Touched, Written,
 };
 use icpgate_policy::codes::RecordKind;
 use icpgate_policy::facts::{Fact, Revision};
@@ -242,8 +242,8 @@ impl Store for Failing {
         self.inner.put(records, at).await
     }
 
-    async fn find(&self, sets: &[Vec<Handle>]) -> Result<Found, StoreError> {
-        self.inner.find(sets).await
+    async fn find(&self, sets: &[Vec<Handle>], freshness: Freshness) -> Result<Found, StoreError> {
+        self.inner.find(sets, freshness).await
     }
 
     async fn head(&self) -> Result<Revision, StoreError> {
@@ -256,6 +256,18 @@ impl Store for Failing {
         limit: u32,
     ) -> Result<Vec<ChangeEntry>, StoreError> {
         self.inner.changes(after, limit).await
+    }
+
+    async fn touched(&self, after: Revision, limit: u32) -> Result<Touched, StoreError> {
+        self.inner.touched(after, limit).await
+    }
+
+    async fn revision_before(&self, versions: u64) -> Result<Revision, StoreError> {
+        self.inner.revision_before(versions).await
+    }
+
+    async fn changed(&self) -> Result<(), StoreError> {
+        self.inner.changed().await
     }
 
     async fn history(&self, kind: RecordKind, key: &str) -> Result<Vec<Fact<Record>>, StoreError> {

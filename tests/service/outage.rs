@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use icpgate::clock::Clock as _;
 use icpgate::proto::v1;
 use icpgate::store::{
-    ChangeEntry, Found, NewDecision, NewRecord, RecordedDecision, Store, StoreError, Written,
+    ChangeEntry, Found, Freshness, NewDecision, NewRecord, RecordedDecision, Store, StoreError,
+    Touched, Written,
 };
 use icpgate_policy::codes::RecordKind;
 use icpgate_policy::facts::{Fact, Revision};
@@ -251,8 +252,8 @@ struct DeafLog {
 
 #[async_trait]
 impl Store for DeafLog {
-    async fn find(&self, sets: &[Vec<Handle>]) -> Result<Found, StoreError> {
-        self.inner.find(sets).await
+    async fn find(&self, sets: &[Vec<Handle>], freshness: Freshness) -> Result<Found, StoreError> {
+        self.inner.find(sets, freshness).await
     }
 
     async fn put(&self, records: Vec<NewRecord>, at: Timestamp) -> Result<Written, StoreError> {
@@ -269,6 +270,18 @@ impl Store for DeafLog {
         limit: u32,
     ) -> Result<Vec<ChangeEntry>, StoreError> {
         self.inner.changes(after, limit).await
+    }
+
+    async fn touched(&self, after: Revision, limit: u32) -> Result<Touched, StoreError> {
+        self.inner.touched(after, limit).await
+    }
+
+    async fn revision_before(&self, versions: u64) -> Result<Revision, StoreError> {
+        self.inner.revision_before(versions).await
+    }
+
+    async fn changed(&self) -> Result<(), StoreError> {
+        self.inner.changed().await
     }
 
     async fn history(&self, kind: RecordKind, key: &str) -> Result<Vec<Fact<Record>>, StoreError> {

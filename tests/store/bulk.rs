@@ -3,7 +3,7 @@
 use std::fmt::Arguments;
 use std::io::Write as _;
 
-use icpgate::store::{NewRecord, Store as _};
+use icpgate::store::{Freshness, NewRecord, Store as _};
 use icpgate_policy::facts::Revision;
 
 use crate::samples::{at, named, new, service};
@@ -62,7 +62,10 @@ async fn an_import_of_many_records_holds_little_memory() {
     );
     assert_eq!(store.counts().await.unwrap()[0].1, u64::from(RECORDS));
     let found = store
-        .find(&[vec![named(&format!("d{}.cn", RECORDS - 1))]])
+        .find(
+            &[vec![named(&format!("d{}.cn", RECORDS - 1))]],
+            Freshness::Newest,
+        )
         .await
         .unwrap();
     assert_eq!(found.sets[0].len(), 1);

@@ -9,6 +9,7 @@ mod postgres;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
-mod server;
+#[path = "../servers/mod.rs"]
+mod servers;
 #[cfg(test)]
 mod sqlite;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use icpgate::store::{PostgresOptions, PostgresStore, Store, StoreError};
+use icpgate::store::{Freshness, PostgresOptions, PostgresStore, Store, StoreError};
 use icpgate_policy::codes::RecordKind;
 use icpgate_policy::facts::Revision;
 use sqlx::postgres::PgConnection;
@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 
 use crate::contract::{Engine, contract_suite};
 use crate::samples::{at, content, decision, named, new, registration, service};
-use crate::server::database;
+use crate::servers::postgres::database;
 
 contract_suite!(fresh);
 
@@ -51,8 +51,8 @@ async fn fresh() -> PostgresDatabase {
 
 fn options() -> PostgresOptions {
     PostgresOptions {
-        migrate: true,
         key_id: "5eed".to_owned(),
+        ..PostgresOptions::default()
     }
 }
 
@@ -267,7 +267,7 @@ async fn a_failing_put_leaves_nothing() {
         .await
         .unwrap();
     let sets = [vec![named("a.cn"), named("b.cn")]];
-    let before = store.find(&sets).await.unwrap();
+    let before = store.find(&sets, Freshness::Newest).await.unwrap();
     let mut raw = database.raw().await;
     for table in ["record_version", "record", "handle", "sync", "revision"] {
         execute(&mut raw, &broken(table, "")).await;
@@ -278,7 +278,7 @@ async fn a_failing_put_leaves_nothing() {
             "{table}: {error:?}"
         );
         assert_eq!(store.head().await.unwrap(), Revision(1), "{table}");
-        let after = store.find(&sets).await.unwrap();
+        let after = store.find(&sets, Freshness::Newest).await.unwrap();
         assert_eq!(after.sets, before.sets, "{table}");
         assert_eq!(after.synced_at, before.synced_at, "{table}");
         let changes = store.changes((Revision(1), None), 9).await.unwrap();
@@ -375,7 +375,10 @@ async fn a_row_of_unknown_form_is_an_error_and_not_an_absence() {
             StoreError::Inconsistent { table: "record_version", key, .. } if key == "a.cn"
         )
     };
-    let error = store.find(&[vec![named("a.cn")]]).await.unwrap_err();
+    let error = store
+        .find(&[vec![named("a.cn")]], Freshness::Newest)
+        .await
+        .unwrap_err();
     assert!(is_inconsistent(&error), "{error:?}");
     let error = store
         .history(RecordKind::Registration, "a.cn")
@@ -418,7 +421,10 @@ async fn connections_that_the_server_ends_are_replaced() {
             }
         }
         // Readers and the health check do not wait for a writer.
-        let found = store.find(&[vec![named("a.cn")]]).await.unwrap();
+        let found = store
+            .find(&[vec![named("a.cn")]], Freshness::Newest)
+            .await
+            .unwrap();
         assert_eq!(found.revision, Revision(1));
         store.ping().await.unwrap();
         let ended: i64 = sqlx::query_scalar(
@@ -443,4 +449,46 @@ async fn connections_that_the_server_ends_are_replaced() {
         .await
         .unwrap();
     assert_eq!(written.revision, Revision(2), "nothing was half there");
+}
+
+#[tokio::test]
+async fn a_lost_line_is_told_and_made_anew() {
+    let database = fresh().await;
+    let store = database.store().await;
+    store.changed().await.unwrap();
+    let mut raw = database.raw().await;
+    let ended: i64 = sqlx::query_scalar(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+         WHERE datname = current_database() AND query LIKE 'LISTEN%'",
+    )
+    .fetch_one(&mut raw)
+    .await
+    .unwrap();
+    assert_eq!(ended, 1, "one connection listens");
+    let error = store.changed().await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable { .. }), "{error:?}");
+    store.changed().await.expect("the new line is a sign");
+    let (signed, _) = tokio::join!(
+        store.changed(),
+        store.put(vec![new(registration("a.cn", "r"))], at(0))
+    );
+    signed.unwrap();
+}
+
+#[tokio::test]
+async fn a_store_that_nobody_follows_listens_to_nothing() {
+    let database = fresh().await;
+    let store = database.store().await;
+    store
+        .put(vec![new(registration("a.cn", "r"))], at(0))
+        .await
+        .unwrap();
+    let listening: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM pg_stat_activity
+         WHERE datname = current_database() AND query LIKE 'LISTEN%'",
+    )
+    .fetch_one(&mut database.raw().await)
+    .await
+    .unwrap();
+    assert_eq!(listening, 0);
 }

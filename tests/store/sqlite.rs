@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use icpgate::store::{SqliteOptions, SqliteStore, Store, StoreError};
+use icpgate::store::{Freshness, SqliteOptions, SqliteStore, Store, StoreError};
 use icpgate_policy::codes::RecordKind;
 use icpgate_policy::facts::Revision;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -304,7 +304,7 @@ async fn a_failing_put_leaves_nothing() {
         .await
         .unwrap();
     let before = store
-        .find(&[vec![named("a.cn"), named("b.cn")]])
+        .find(&[vec![named("a.cn"), named("b.cn")]], Freshness::Newest)
         .await
         .unwrap();
     let mut raw = file.raw().await;
@@ -325,7 +325,7 @@ async fn a_failing_put_leaves_nothing() {
         );
         assert_eq!(store.head().await.unwrap(), Revision(1), "{table}");
         let after = store
-            .find(&[vec![named("a.cn"), named("b.cn")]])
+            .find(&[vec![named("a.cn"), named("b.cn")]], Freshness::Newest)
             .await
             .unwrap();
         assert_eq!(after.sets, before.sets, "{table}");
@@ -401,7 +401,10 @@ async fn a_row_of_unknown_form_is_an_error_and_not_an_absence() {
             StoreError::Inconsistent { table: "record_version", key, .. } if key == "a.cn"
         )
     };
-    let error = store.find(&[vec![named("a.cn")]]).await.unwrap_err();
+    let error = store
+        .find(&[vec![named("a.cn")]], Freshness::Newest)
+        .await
+        .unwrap_err();
     assert!(is_inconsistent(&error), "{error:?}");
     let error = store
         .history(RecordKind::Registration, "a.cn")
@@ -429,7 +432,10 @@ async fn a_file_locked_for_long_is_unavailable_to_writers_only() {
     let mut writing = Box::pin(store.put(vec![new(registration("a.cn", "s"))], at(1)));
     let reading = async {
         for _ in 0..50 {
-            let found = store.find(&[vec![named("a.cn")]]).await.unwrap();
+            let found = store
+                .find(&[vec![named("a.cn")]], Freshness::Newest)
+                .await
+                .unwrap();
             assert_eq!(found.revision, Revision(1));
             store.ping().await.unwrap();
         }
@@ -494,7 +500,10 @@ async fn a_killed_writer_loses_nothing_that_it_acknowledged() {
         assert!(head.0 >= acknowledged, "{head:?} has lost {acknowledged}");
         let changes = store.changes((Revision(0), None), u32::MAX).await.unwrap();
         assert_eq!(changes.len() as u64, head.0 * 50, "nothing is half there");
-        let found = store.find(&[vec![named("d0.cn")]]).await.unwrap();
+        let found = store
+            .find(&[vec![named("d0.cn")]], Freshness::Newest)
+            .await
+            .unwrap();
         assert_eq!(found.sets[0][0].provenance.revision, head);
         store.close().await;
     }

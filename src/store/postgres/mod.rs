@@ -2,16 +2,18 @@
 //!
 //! **Invariant:** a write locks the row of the newest revision until it commits, so revisions are
 //! handed out in commit order, and a reader who saw one has seen all before it.
-//! **Absent on purpose:** read replicas, which lag behind the revisions that callers hold; text
-//! of the password in any error.
+//! **Absent on purpose:** text of the password in any error.
 //! Start at [`PostgresStore::open`]; the statements are in `read`, `write` and `decisions`.
 
 mod decisions;
 mod errors;
+mod line;
 mod open;
 mod read;
+mod replica;
 mod write;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,7 +24,8 @@ use jiff::Timestamp;
 use sqlx::PgPool;
 
 use super::{
-    ChangeEntry, Found, NewDecision, NewRecord, RecordedDecision, Store, StoreError, Written,
+    ChangeEntry, Found, Freshness, NewDecision, NewRecord, RecordedDecision, Store, StoreError,
+    Touched, Written,
 };
 
 /// Time after which a read is given up, waiting for a connection included. The server ends the
@@ -32,14 +35,55 @@ const READ: Duration = Duration::from_secs(8);
 /// As [`READ`], for a write: a bulk write may wait for that of another replica.
 const WRITE: Duration = Duration::from_secs(45);
 
+/// Connections of a process for questions and decisions, where nothing else is said. A server
+/// takes 100 by default, so that several replicas fit; a question takes one for less than a
+/// millisecond.
+const CONNECTIONS: u32 = 16;
+
 /// How to open a store.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct PostgresOptions {
     /// Runs pending migrations. Else a store that needs it is refused.
     pub migrate: bool,
     /// Fingerprint of the key under which personal data is hashed. The first one opens the store
     /// for good.
     pub key_id: String,
+    /// Address of a read replica of the database, for questions whose [`Freshness`] allows one.
+    /// The store opens and works without it: while it does not answer, the primary is asked.
+    pub read_url: Option<String>,
+    /// Most connections for questions and decisions, to the primary and to the replica each. On
+    /// top of them come up to four to the primary: for writes, for health, for signs of changes.
+    pub connections: u32,
+}
+
+impl Default for PostgresOptions {
+    /// Migrates, with no key, no replica and the usual number of connections.
+    fn default() -> Self {
+        Self {
+            migrate: true,
+            key_id: String::new(),
+            read_url: None,
+            connections: CONNECTIONS,
+        }
+    }
+}
+
+/// Without the address of the replica, which may hold a password.
+impl std::fmt::Debug for PostgresOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            migrate,
+            key_id,
+            read_url,
+            connections,
+        } = self;
+        f.debug_struct("PostgresOptions")
+            .field("migrate", migrate)
+            .field("key_id", key_id)
+            .field("read_url", &read_url.as_ref().map(|_| "(hidden)"))
+            .field("connections", connections)
+            .finish()
+    }
 }
 
 /// A store in a `PostgreSQL` database.
@@ -55,6 +99,14 @@ pub struct PostgresStore {
     /// For [`Store::ping`] and [`Store::counts`], so that a flood of questions does not make the
     /// store look dead.
     service: PgPool,
+    /// For [`Store::changed`].
+    line: line::Line,
+    /// For questions that it may answer.
+    replica: Option<replica::Replica>,
+    /// Tells this store from others.
+    store: String,
+    /// Newest revision that was written through this store.
+    written: AtomicU64,
 }
 
 impl PostgresStore {
@@ -75,16 +127,22 @@ impl PostgresStore {
     pub async fn open(url: &str, options: PostgresOptions) -> Result<Self, StoreError> {
         open::open(url, &options).await
     }
+
+    fn written(&self) -> Revision {
+        Revision(self.written.load(Ordering::Acquire))
+    }
 }
 
 #[async_trait]
 impl Store for PostgresStore {
-    async fn find(&self, sets: &[Vec<Handle>]) -> Result<Found, StoreError> {
-        within(READ, "find records", self.find_sets(sets)).await
+    async fn find(&self, sets: &[Vec<Handle>], freshness: Freshness) -> Result<Found, StoreError> {
+        within(READ, "find records", self.find_fresh(sets, freshness)).await
     }
 
     async fn put(&self, records: Vec<NewRecord>, at: Timestamp) -> Result<Written, StoreError> {
-        within(WRITE, "put records", self.put_records(records, at)).await
+        let written = within(WRITE, "put records", self.put_records(records, at)).await?;
+        self.written.fetch_max(written.revision.0, Ordering::AcqRel);
+        Ok(written)
     }
 
     async fn head(&self) -> Result<Revision, StoreError> {
@@ -97,6 +155,20 @@ impl Store for PostgresStore {
         limit: u32,
     ) -> Result<Vec<ChangeEntry>, StoreError> {
         within(READ, "read changes", self.read_changes(after, limit)).await
+    }
+
+    async fn touched(&self, after: Revision, limit: u32) -> Result<Touched, StoreError> {
+        let touched = self.read_touched(after, limit);
+        within(READ, "read what was touched", touched).await
+    }
+
+    async fn revision_before(&self, versions: u64) -> Result<Revision, StoreError> {
+        let before = self.read_revision_before(versions);
+        within(READ, "look for an earlier revision", before).await
+    }
+
+    async fn changed(&self) -> Result<(), StoreError> {
+        self.line.next().await
     }
 
     async fn history(&self, kind: RecordKind, key: &str) -> Result<Vec<Fact<Record>>, StoreError> {
@@ -121,6 +193,10 @@ impl Store for PostgresStore {
     }
 
     async fn close(&self) {
+        self.line.close().await;
+        if let Some(replica) = &self.replica {
+            replica.pool.close().await;
+        }
         self.main.close().await;
         self.service.close().await;
         self.writer.close().await;

@@ -3,6 +3,7 @@
 //! **Invariant:** a database that is not a store of this program is left exactly as it was.
 
 use std::sync::LazyLock;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migration, MigrationType, Migrator};
@@ -10,12 +11,10 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{Connection as _, PgPool, SqlSafeStr as _};
 
 use super::errors::{open_error, unusable};
+use super::line::Line;
+use super::replica::Replica;
 use super::{PostgresOptions, PostgresStore};
 use crate::store::StoreError;
-
-/// Connections of a process for questions and decisions. A server takes 100 by default, so that
-/// several replicas fit; a question takes one for less than a millisecond.
-const CONNECTIONS: u32 = 16;
 
 /// Time for which a caller waits for a connection.
 const ACQUIRE: Duration = Duration::from_secs(2);
@@ -58,6 +57,8 @@ SELECT count(*) > 0, coalesce(bool_or(tablename = '_sqlx_migrations'), FALSE),
 FROM pg_tables WHERE schemaname = current_schema()";
 
 const OPEN_KEY: &str = "SELECT value FROM setting WHERE name = 'key_id'";
+
+const OPEN_STORE: &str = "SELECT store::TEXT FROM revision_counter";
 
 const OPEN_SET_KEY: &str = "INSERT INTO setting (name, value) VALUES ('key_id', $1)";
 
@@ -134,6 +135,38 @@ pub(super) async fn open(
     url: &str,
     options: &PostgresOptions,
 ) -> Result<PostgresStore, StoreError> {
+    let connect = parse(url)?;
+    let replica = options.read_url.as_deref().map(parse).transpose()?;
+    let place = place(&connect);
+    let store = prepare(&place, &connect, options).await?;
+
+    let connect = connect.options(SETTINGS);
+    let reading = connect
+        .clone()
+        .options([("statement_timeout", READ_STATEMENT)]);
+    let writing = connect
+        .clone()
+        .options([("statement_timeout", WRITE_STATEMENT)]);
+    // Made when it is wanted: a replica that is down keeps nothing from starting.
+    let replica = replica.map(|connect| {
+        let connect = connect
+            .options(SETTINGS)
+            .options([("statement_timeout", READ_STATEMENT)]);
+        Replica::new(sized(options.connections).connect_lazy_with(connect))
+    });
+    let listening = sized(2).max_lifetime(None).idle_timeout(None);
+    Ok(PostgresStore {
+        main: pool(&place, options.connections, reading.clone()).await?,
+        writer: pool(&place, 1, writing).await?,
+        service: pool(&place, 1, reading).await?,
+        line: Line::new(listening.connect_lazy_with(connect)),
+        replica,
+        store,
+        written: AtomicU64::new(0),
+    })
+}
+
+fn parse(url: &str) -> Result<PgConnectOptions, StoreError> {
     // The error of the parser may quote the address.
     let connect: PgConnectOptions = url.parse().map_err(|_| {
         unusable(
@@ -142,20 +175,7 @@ pub(super) async fn open(
              `postgres://user:password@host:port/database?sslmode=verify-full`",
         )
     })?;
-    let connect = connect.application_name("icpgate");
-    let place = place(&connect);
-    prepare(&place, &connect, options).await?;
-
-    let connect = connect.options(SETTINGS);
-    let reading = connect
-        .clone()
-        .options([("statement_timeout", READ_STATEMENT)]);
-    let writing = connect.options([("statement_timeout", WRITE_STATEMENT)]);
-    Ok(PostgresStore {
-        main: pool(&place, CONNECTIONS, reading.clone()).await?,
-        writer: pool(&place, 1, writing).await?,
-        service: pool(&place, 1, reading).await?,
-    })
+    Ok(connect.application_name("icpgate"))
 }
 
 /// What may be shown of an address.
@@ -176,22 +196,26 @@ async fn pool(
     connections: u32,
     options: PgConnectOptions,
 ) -> Result<PgPool, StoreError> {
-    PgPoolOptions::new()
-        .max_connections(connections)
+    sized(connections)
         .min_connections(1)
-        .acquire_timeout(ACQUIRE)
         .connect_with(options)
         .await
         .map_err(open_error(place, "open the store"))
 }
 
-/// Brings the schema up to date and checks the key. One transaction under a lock, so that of two
+fn sized(connections: u32) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE)
+}
+
+/// Brings the schema up to date and checks the key; returns what tells the store from others. One transaction under a lock, so that of two
 /// processes that start at once one finds the work of the other.
 async fn prepare(
     place: &str,
     connect: &PgConnectOptions,
     options: &PostgresOptions,
-) -> Result<(), StoreError> {
+) -> Result<String, StoreError> {
     let error = open_error(place, "prepare the store");
     let connect = connect.clone().options(MIGRATE_SETTINGS);
     let connecting = PgConnection::connect_with(&connect);
@@ -228,8 +252,13 @@ async fn prepare(
                 .map_err(error)?;
         }
     }
+    let store = sqlx::query_scalar(OPEN_STORE)
+        .fetch_one(&mut *transaction)
+        .await
+        .map_err(error)?;
     transaction.commit().await.map_err(error)?;
-    connection.close().await.map_err(error)
+    connection.close().await.map_err(error)?;
+    Ok(store)
 }
 
 /// Runs what is pending. Where nothing is, it only reads: the user of a server that is migrated
@@ -330,10 +359,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_no_address_is_refused_without_being_shown() {
-        let options = PostgresOptions {
-            migrate: true,
-            key_id: String::new(),
-        };
+        let options = PostgresOptions::default();
         for url in [
             "postgres://icp:hunter2@db:port/x",
             "postgres://icp:hunter2@db/x?sslmode=hunter2",

@@ -4,15 +4,17 @@ use futures::TryStreamExt as _;
 use icpgate_policy::codes::RecordKind;
 use icpgate_policy::facts::{Fact, Provenance, Revision};
 use icpgate_policy::records::{Handle, Record};
-use sqlx::Row as _;
 use sqlx::postgres::PgRow;
+use sqlx::{PgPool, Row as _};
 
 use super::PostgresStore;
-use super::errors::store_error;
-use crate::store::{ChangeEntry, Found, StoreError, encoding};
+use super::errors::{store_error, unusable};
+use crate::store::touched::{Entry, Gathered};
+use crate::store::{ChangeEntry, Found, StoreError, Touched, encoding};
 
 /// One statement, therefore one snapshot and one round trip. It takes places of sets and handles.
-/// The row of place -1 is about the store: the head, and the kinds with their syncs.
+/// The row of place -1 is about the store: the head, the kinds with their syncs, and which store
+/// it is.
 const FIND: &str = "
 WITH RECURSIVE reached (place, version) AS (
     SELECT asked.place, handle.version
@@ -26,13 +28,14 @@ WITH RECURSIVE reached (place, version) AS (
     JOIN handle ON handle.value = wanted.value
 )
 SELECT -1::BIGINT AS place, '' AS key, '' AS source, 0::BIGINT AS observed_at,
-    (SELECT revision FROM revision_counter) AS revision, 0::BIGINT AS committed_at,
-    NULL::BYTEA AS payload,
+    counter.revision, 0::BIGINT AS committed_at, NULL::BYTEA AS payload,
     ARRAY(SELECT kind::BIGINT FROM sync ORDER BY kind) AS kinds,
-    ARRAY(SELECT synced_at FROM sync ORDER BY kind) AS syncs
+    ARRAY(SELECT synced_at FROM sync ORDER BY kind) AS syncs,
+    counter.store::TEXT AS store
+FROM revision_counter AS counter
 UNION ALL
 SELECT reached.place, found.key, found.source, found.observed_at, found.revision,
-    revision.committed_at, found.payload, NULL, NULL
+    revision.committed_at, found.payload, NULL, NULL, NULL
 FROM reached
 JOIN record_version AS found ON found.id = reached.version
 JOIN revision ON revision.revision = found.revision";
@@ -53,6 +56,39 @@ WHERE entry.id >= least(
 ORDER BY entry.id
 LIMIT $4";
 
+/// Takes a revision, the limit and the greatest identifier. The row without a revision tells
+/// through which one the others go, and the head. Version `first + limit` lies in the revision
+/// that is the last, or begins the first one that is not read.
+const TOUCHED: &str = "
+WITH first (id) AS (
+    SELECT first_version FROM revision WHERE revision > $1 ORDER BY revision LIMIT 1
+), last (id, through) AS (
+    SELECT first.id, coalesce(
+        (SELECT limiting.revision - (limiting.first_version = entry.id)::INT
+            FROM record_version AS entry
+            JOIN revision AS limiting ON limiting.revision = entry.revision
+            WHERE entry.id = first.id + $2),
+        (SELECT revision FROM revision_counter))
+    FROM first
+), span (id, beyond) AS (
+    SELECT last.id,
+        coalesce((SELECT first_version FROM revision WHERE revision = last.through + 1), $3)
+    FROM last
+)
+SELECT NULL::BIGINT AS revision, '' AS key, NULL::BYTEA AS payload, NULL::BYTEA AS before,
+    counter.revision AS head, (SELECT through FROM last) AS through
+FROM revision_counter AS counter
+UNION ALL
+SELECT entry.revision, entry.key, entry.payload, past.payload, NULL, NULL
+FROM span
+JOIN record_version AS entry ON entry.id >= span.id AND entry.id < span.beyond
+LEFT JOIN record_version AS past ON past.id = entry.previous";
+
+/// Identifiers have no gap, so the newest versions are those after a difference.
+const REVISION_BEFORE: &str = "
+SELECT coalesce(
+    (SELECT revision FROM record_version WHERE id = (SELECT version FROM revision_counter) - $1), 0)";
+
 const HISTORY: &str = "
 WITH RECURSIVE past (version) AS (
     SELECT version FROM record WHERE kind = $1::SMALLINT AND key = $2
@@ -72,7 +108,12 @@ ORDER BY found.id";
 const COUNTS: &str = "SELECT kind::BIGINT, records FROM sync ORDER BY kind";
 
 impl PostgresStore {
-    pub(super) async fn find_sets(&self, sets: &[Vec<Handle>]) -> Result<Found, StoreError> {
+    /// Finds in the database of a pool. An error where that is not this store.
+    pub(super) async fn find_sets(
+        &self,
+        pool: &PgPool,
+        sets: &[Vec<Handle>],
+    ) -> Result<Found, StoreError> {
         let error = store_error("find records");
         let (places, handles): (Vec<i64>, Vec<&[u8]>) = (0_i64..)
             .zip(sets)
@@ -81,10 +122,7 @@ impl PostgresStore {
         let mut revision_found = Revision(0);
         let mut synced_at = Vec::new();
         let mut sets_found: Vec<Vec<(String, Fact<Record>)>> = vec![Vec::new(); sets.len()];
-        let mut rows = sqlx::query(FIND)
-            .bind(places)
-            .bind(handles)
-            .fetch(&self.main);
+        let mut rows = sqlx::query(FIND).bind(places).bind(handles).fetch(pool);
         while let Some(row) = rows.try_next().await.map_err(error)? {
             let place: i64 = row.try_get("place").map_err(error)?;
             if let Ok(place) = usize::try_from(place) {
@@ -92,6 +130,7 @@ impl PostgresStore {
                     set.push((row.try_get("key").map_err(error)?, fact(&row, error)?));
                 }
             } else {
+                self.is_this(row.try_get("store").map_err(error)?)?;
                 revision_found = revision(row.try_get("revision").map_err(error)?);
                 let kinds: Vec<i64> = row.try_get("kinds").map_err(error)?;
                 let syncs: Vec<i64> = row.try_get("syncs").map_err(error)?;
@@ -115,6 +154,22 @@ impl PostgresStore {
         })
     }
 
+    /// Checks that an answer comes from this store, and not from one that the address of a
+    /// replica leads to by mistake: its answers would be wrong ones.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] where it does not.
+    pub(super) fn is_this(&self, store: &str) -> Result<(), StoreError> {
+        if store == self.store {
+            Ok(())
+        } else {
+            Err(unusable(
+                "the database of a replica",
+                "it is not a replica of this store; name one in `store.read_url`",
+            ))
+        }
+    }
+
     pub(super) async fn read_head(&self) -> Result<Revision, StoreError> {
         let head = sqlx::query_scalar(HEAD).fetch_one(&self.main).await;
         head.map(revision)
@@ -136,6 +191,48 @@ impl PostgresStore {
             .await
             .map_err(error)?;
         rows.iter().map(|row| change(row, error)).collect()
+    }
+
+    pub(super) async fn read_touched(
+        &self,
+        after: Revision,
+        limit: u32,
+    ) -> Result<Touched, StoreError> {
+        let error = store_error("read what was touched");
+        let mut gathered = Gathered::default();
+        let (mut through, mut head) = (Revision(0), Revision(0));
+        let mut rows = sqlx::query(TOUCHED)
+            .bind(i64::try_from(after.0).unwrap_or(i64::MAX))
+            .bind(i64::from(limit.max(1)))
+            .bind(i64::MAX)
+            .fetch(&self.main);
+        while let Some(row) = rows.try_next().await.map_err(error)? {
+            let written: Option<i64> = row.try_get("revision").map_err(error)?;
+            match written.map(revision) {
+                Some(revision) => gathered.add(&Entry {
+                    revision,
+                    key: row.try_get("key").map_err(error)?,
+                    payload: row.try_get("payload").map_err(error)?,
+                    before: row.try_get("before").map_err(error)?,
+                })?,
+                None => {
+                    head = revision(row.try_get("head").map_err(error)?);
+                    let last: Option<i64> = row.try_get("through").map_err(error)?;
+                    through = last.map_or(head, revision);
+                }
+            }
+        }
+        Ok(gathered.finish(through, head))
+    }
+
+    pub(super) async fn read_revision_before(&self, versions: u64) -> Result<Revision, StoreError> {
+        let found = sqlx::query_scalar(REVISION_BEFORE)
+            .bind(i64::try_from(versions).unwrap_or(i64::MAX))
+            .fetch_one(&self.main)
+            .await;
+        found
+            .map(revision)
+            .map_err(store_error("look for an earlier revision"))
     }
 
     pub(super) async fn read_history(

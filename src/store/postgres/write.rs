@@ -33,12 +33,14 @@ JOIN record ON record.kind = wanted.kind::SMALLINT AND record.key = wanted.key
 JOIN record_version AS version ON version.id = record.version";
 
 /// Everything that a revision adds and drops. Leads come as the text of an array: an array of
-/// arrays would have to be a rectangle.
+/// arrays would have to be a rectangle. The sign to other processes goes out when the write commits;
+/// commits that give one wait for each other, as writes do anyway.
 const PUT: &str = "
 WITH counted AS (
     UPDATE revision_counter SET revision = $1, version = $2
 ), numbered AS (
     INSERT INTO revision (revision, committed_at, first_version) VALUES ($1, $3, $4)
+    RETURNING pg_notify('icpgate_changed', '')
 ), versions AS (
     INSERT INTO record_version (id, revision, kind, key, shown_key, source, observed_at, previous,
         leads, payload)

@@ -3,13 +3,17 @@
 //! **Invariant:** a write that was acknowledged survives a crash of the process, of the machine
 //! and of its power supply. All writes, of every process on the file, stand in one queue, so
 //! revisions are handed out in commit order.
-//! **Absent on purpose:** in-memory stores; a pool would give each connection its own.
+//! **Absent on purpose:** in-memory stores; a pool would give each connection its own. Signs from
+//! other processes: SQLite has no line between processes, so [`Store::changed`] tells of writes of
+//! this process only, and what another one wrote (an import by hand) is found by looking at the
+//! log from time to time.
 //! Start at [`SqliteStore::open`]; the statements are in `read`, `write` and `decisions`.
 
 mod decisions;
 mod errors;
 mod open;
 mod read;
+mod signs;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -22,7 +26,8 @@ use jiff::Timestamp;
 use sqlx::SqlitePool;
 
 use super::{
-    ChangeEntry, Found, NewDecision, NewRecord, RecordedDecision, Store, StoreError, Written,
+    ChangeEntry, Found, Freshness, NewDecision, NewRecord, RecordedDecision, Store, StoreError,
+    Touched, Written,
 };
 
 /// How to open a store.
@@ -51,6 +56,8 @@ pub struct SqliteStore {
     /// For [`Store::ping`] and [`Store::counts`], so that a flood of questions does not make the
     /// store look dead.
     service: SqlitePool,
+    /// For [`Store::changed`].
+    signs: signs::Signs,
 }
 
 impl SqliteStore {
@@ -75,7 +82,9 @@ impl SqliteStore {
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn find(&self, sets: &[Vec<Handle>]) -> Result<Found, StoreError> {
+    /// Always from the newest committed state, whatever freshness is asked for: there is one
+    /// file, and a reader that begins after a commit sees it.
+    async fn find(&self, sets: &[Vec<Handle>], _: Freshness) -> Result<Found, StoreError> {
         self.find_sets(sets).await
     }
 
@@ -93,6 +102,20 @@ impl Store for SqliteStore {
         limit: u32,
     ) -> Result<Vec<ChangeEntry>, StoreError> {
         self.read_changes(after, limit).await
+    }
+
+    async fn touched(&self, after: Revision, limit: u32) -> Result<Touched, StoreError> {
+        self.read_touched(after, limit).await
+    }
+
+    async fn revision_before(&self, versions: u64) -> Result<Revision, StoreError> {
+        self.read_revision_before(versions).await
+    }
+
+    async fn changed(&self) -> Result<(), StoreError> {
+        let sign = self.signs.next();
+        let sign = self.readers.close_event().do_until(sign).await;
+        sign.map_err(self.error("wait for changes"))
     }
 
     async fn history(&self, kind: RecordKind, key: &str) -> Result<Vec<Fact<Record>>, StoreError> {

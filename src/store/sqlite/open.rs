@@ -15,6 +15,7 @@ use sqlx::sqlite::{
 use sqlx::{Connection as _, SqlSafeStr as _, SqlitePool};
 
 use super::errors::{open_error, unusable};
+use super::signs::Signs;
 use super::{SqliteOptions, SqliteStore};
 use crate::store::StoreError;
 
@@ -143,6 +144,7 @@ pub(super) async fn open(path: &Path, options: &SqliteOptions) -> Result<SqliteS
     let readers = pool(&path, u32::try_from(readers).unwrap_or(2), reading.clone()).await?;
     let service = pool(&path, 1, reading).await?;
     Ok(SqliteStore {
+        signs: Signs::join(&path),
         path,
         writer,
         readers,

@@ -9,7 +9,8 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
 use super::SqliteStore;
-use crate::store::{ChangeEntry, Found, StoreError, encoding};
+use crate::store::touched::{Entry, Gathered};
+use crate::store::{ChangeEntry, Found, StoreError, Touched, encoding};
 
 /// One statement, therefore one snapshot and one trip to the thread of the connection. It takes
 /// a JSON array of arrays of handles. The row of place -1 is about the store: its key is a JSON
@@ -56,6 +57,38 @@ WHERE entry.id >= min(
 ORDER BY entry.id
 LIMIT ?4";
 
+/// Takes a revision, the limit and the greatest identifier. The row without a revision tells
+/// through which one the others go, and the head. Version `first + limit` lies in the revision
+/// that is the last, or begins the first one that is not read.
+const TOUCHED: &str = "
+WITH first (id) AS (
+    SELECT first_version FROM revision WHERE revision > ?1 ORDER BY revision LIMIT 1
+), last (id, through) AS (
+    SELECT first.id, coalesce(
+        (SELECT limiting.revision - (limiting.first_version = entry.id)
+            FROM record_version AS entry
+            CROSS JOIN revision AS limiting ON limiting.revision = entry.revision
+            WHERE entry.id = first.id + ?2),
+        (SELECT max(revision) FROM revision))
+    FROM first
+), span (id, beyond) AS (
+    SELECT last.id,
+        coalesce((SELECT first_version FROM revision WHERE revision = last.through + 1), ?3)
+    FROM last
+)
+SELECT NULL AS revision, '' AS key, NULL AS payload, NULL AS before,
+    (SELECT coalesce(max(revision), 0) FROM revision) AS head, (SELECT through FROM last) AS through
+UNION ALL
+SELECT entry.revision, entry.key, entry.payload, past.payload, NULL, NULL
+FROM span
+CROSS JOIN record_version AS entry ON entry.id >= span.id AND entry.id < span.beyond
+LEFT JOIN record_version AS past ON past.id = entry.previous";
+
+/// Identifiers have no gap, so the newest versions are those after a difference.
+const REVISION_BEFORE: &str = "
+SELECT coalesce(
+    (SELECT revision FROM record_version WHERE id = (SELECT max(id) FROM record_version) - ?1), 0)";
+
 const HISTORY: &str = "
 WITH RECURSIVE past (version) AS (
     SELECT version FROM record WHERE kind = ?1 AND key = ?2
@@ -76,7 +109,15 @@ const COUNTS: &str = "SELECT kind, records FROM sync ORDER BY kind";
 
 /// For the test of their plans.
 #[cfg(test)]
-pub(super) const STATEMENTS: [&str; 5] = [FIND, HEAD, CHANGES, HISTORY, COUNTS];
+pub(super) const STATEMENTS: [&str; 7] = [
+    FIND,
+    HEAD,
+    CHANGES,
+    TOUCHED,
+    REVISION_BEFORE,
+    HISTORY,
+    COUNTS,
+];
 
 impl SqliteStore {
     pub(super) async fn find_sets(&self, sets: &[Vec<Handle>]) -> Result<Found, StoreError> {
@@ -130,6 +171,48 @@ impl SqliteStore {
             .await
             .map_err(&error)?;
         rows.iter().map(|row| change(row, &error)).collect()
+    }
+
+    pub(super) async fn read_touched(
+        &self,
+        after: Revision,
+        limit: u32,
+    ) -> Result<Touched, StoreError> {
+        let error = self.error("read what was touched");
+        let mut gathered = Gathered::default();
+        let (mut through, mut head) = (Revision(0), Revision(0));
+        let mut rows = sqlx::query(TOUCHED)
+            .bind(i64::try_from(after.0).unwrap_or(i64::MAX))
+            .bind(i64::from(limit.max(1)))
+            .bind(i64::MAX)
+            .fetch(&self.readers);
+        while let Some(row) = rows.try_next().await.map_err(&error)? {
+            let written: Option<i64> = row.try_get("revision").map_err(&error)?;
+            match written.map(revision) {
+                Some(revision) => gathered.add(&Entry {
+                    revision,
+                    key: row.try_get("key").map_err(&error)?,
+                    payload: row.try_get("payload").map_err(&error)?,
+                    before: row.try_get("before").map_err(&error)?,
+                })?,
+                None => {
+                    head = revision(row.try_get("head").map_err(&error)?);
+                    let last: Option<i64> = row.try_get("through").map_err(&error)?;
+                    through = last.map_or(head, revision);
+                }
+            }
+        }
+        Ok(gathered.finish(through, head))
+    }
+
+    pub(super) async fn read_revision_before(&self, versions: u64) -> Result<Revision, StoreError> {
+        let found = sqlx::query_scalar(REVISION_BEFORE)
+            .bind(i64::try_from(versions).unwrap_or(i64::MAX))
+            .fetch_one(&self.readers)
+            .await;
+        found
+            .map(revision)
+            .map_err(self.error("look for an earlier revision"))
     }
 
     pub(super) async fn read_history(

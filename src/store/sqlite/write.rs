@@ -162,6 +162,9 @@ impl SqliteStore {
             query.execute(&mut *transaction).await.map_err(&error)?;
         }
         transaction.commit().await.map_err(&error)?;
+        if new_head > head {
+            self.signs.give();
+        }
         Ok(Written {
             revision: revision(new_head),
             accepted: plan.versions.len() as u64,

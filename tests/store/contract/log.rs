@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use icpgate::store::{ChangeEntry, NewRecord, Store};
+use icpgate::store::{ChangeEntry, Freshness, NewRecord, Store};
 use icpgate_policy::codes::RecordKind;
 use icpgate_policy::facts::Revision;
 use icpgate_policy::identity::CertificateKind;
@@ -246,7 +246,10 @@ pub(crate) async fn revisions_are_seen_in_commit_order(engine: &impl Engine) {
                     seen, expected,
                     "a reader who saw revision n has seen all before it"
                 );
-                let found = store.find(&[vec![named("all.cn")]]).await.unwrap();
+                let found = store
+                    .find(&[vec![named("all.cn")]], Freshness::Newest)
+                    .await
+                    .unwrap();
                 assert!(found.revision >= head);
                 assert_eq!(
                     found.sets[0].len() as u64,
@@ -323,7 +326,7 @@ pub(crate) async fn everything_is_kept_when_the_store_is_closed(engine: &impl En
 
 async fn snapshot(store: &dyn Store) -> String {
     let found = store
-        .find(&[vec![named("a.cn"), named("b.cn")]])
+        .find(&[vec![named("a.cn"), named("b.cn")]], Freshness::Newest)
         .await
         .unwrap();
     let changes = store.changes((Revision(0), None), 10).await.unwrap();

@@ -1,6 +1,7 @@
 //! What every engine of the store does. Each case takes an engine with an empty store and may
 //! open it several times, as processes beside each other would.
 
+mod follow;
 mod log;
 mod records;
 
@@ -11,6 +12,7 @@ use icpgate::store::Store;
 use icpgate_policy::facts::Fact;
 use icpgate_policy::records::Record;
 
+pub(crate) use follow::*;
 pub(crate) use log::*;
 pub(crate) use records::*;
 
@@ -46,6 +48,13 @@ macro_rules! contract_suite {
             counts_are_those_of_the_records,
             an_abandoned_put_is_whole_or_not_there,
             revisions_are_seen_in_commit_order,
+            touched_tells_where_a_record_was_and_is,
+            touched_reads_whole_revisions,
+            touched_reaches_the_head_in_pages,
+            a_revision_is_found_by_what_was_written_since,
+            a_write_through_another_store_gives_a_sign,
+            a_dropped_wait_loses_no_sign,
+            a_closed_store_gives_no_sign,
             everything_is_kept_when_the_store_is_closed,
         );
     };

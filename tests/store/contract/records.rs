@@ -1,6 +1,6 @@
 //! Writing records, finding them, and their history.
 
-use icpgate::store::{NewRecord, Written};
+use icpgate::store::{Freshness, NewRecord, Written};
 use icpgate_policy::codes::RecordKind;
 use icpgate_policy::facts::{Fact, Provenance, Revision};
 use icpgate_policy::records::{BlockTarget, Handle, Record, RecordDomain};
@@ -15,11 +15,21 @@ pub(crate) async fn an_empty_store_answers(engine: &impl Engine) {
     let store = engine.open().await;
     store.ping().await.unwrap();
     assert_eq!(store.head().await.unwrap(), Revision(0));
-    let found = store.find(&[vec![named("a.cn")], vec![]]).await.unwrap();
+    let found = store
+        .find(&[vec![named("a.cn")], vec![]], Freshness::Newest)
+        .await
+        .unwrap();
     assert_eq!(found.sets, [vec![], vec![]]);
     assert_eq!(found.revision, Revision(0));
     assert_eq!(found.synced_at, []);
-    assert!(store.find(&[]).await.unwrap().sets.is_empty());
+    assert!(
+        store
+            .find(&[], Freshness::Newest)
+            .await
+            .unwrap()
+            .sets
+            .is_empty()
+    );
     assert_eq!(store.changes((Revision(0), None), 10).await.unwrap(), []);
     assert_eq!(store.history(RecordKind::Service, "x").await.unwrap(), []);
     assert_eq!(store.counts().await.unwrap(), []);
@@ -54,7 +64,10 @@ pub(crate) async fn a_record_is_found_with_its_provenance(engine: &impl Engine) 
             unchanged: 0
         }
     );
-    let found = store.find(&[vec![named("a.cn")]]).await.unwrap();
+    let found = store
+        .find(&[vec![named("a.cn")]], Freshness::Newest)
+        .await
+        .unwrap();
     let provenance = Provenance {
         source: "注册局".into(),
         observed_at,
@@ -120,7 +133,10 @@ pub(crate) async fn what_is_known_is_counted_and_not_written(engine: &impl Engin
             unchanged: 1
         }
     );
-    let found = store.find(&[vec![named("a.cn")]]).await.unwrap();
+    let found = store
+        .find(&[vec![named("a.cn")]], Freshness::Newest)
+        .await
+        .unwrap();
     assert_eq!(
         found.sets[0][0].provenance.observed_at,
         at(-60),
@@ -150,7 +166,10 @@ pub(crate) async fn what_is_known_is_counted_and_not_written(engine: &impl Engin
             unchanged: 1
         }
     );
-    let found = store.find(&[vec![named("a.cn")]]).await.unwrap();
+    let found = store
+        .find(&[vec![named("a.cn")]], Freshness::Newest)
+        .await
+        .unwrap();
     assert_eq!(&*found.sets[0][0].provenance.source, "another");
     assert_eq!(
         found.synced_at,
@@ -167,7 +186,10 @@ pub(crate) async fn a_put_replaces(engine: &impl Engine) {
             .await
             .unwrap();
     }
-    let found = store.find(&[vec![named("a.cn")]]).await.unwrap();
+    let found = store
+        .find(&[vec![named("a.cn")]], Freshness::Newest)
+        .await
+        .unwrap();
     assert_eq!(values(&found.sets[0]), [registration("a.cn", "three")]);
     assert_eq!(found.sets[0][0].provenance.revision, Revision(3));
     let history = store
@@ -201,7 +223,10 @@ pub(crate) async fn an_older_observation_replaces_too(engine: &impl Engine) {
         ..new(registration("a.cn", "two"))
     };
     store.put(vec![older], at(1)).await.unwrap();
-    let found = store.find(&[vec![named("a.cn")]]).await.unwrap();
+    let found = store
+        .find(&[vec![named("a.cn")]], Freshness::Newest)
+        .await
+        .unwrap();
     assert_eq!(values(&found.sets[0]), [registration("a.cn", "two")]);
     assert_eq!(found.sets[0][0].provenance.observed_at, at(-1_000_000));
 }
@@ -221,7 +246,7 @@ pub(crate) async fn handles_follow_the_record(engine: &impl Engine) {
         .await
         .unwrap();
     let sets = ["a.cn", "b.cn", "c.cn"].map(|domain| vec![named(domain)]);
-    let found = store.find(&sets).await.unwrap();
+    let found = store.find(&sets, Freshness::Newest).await.unwrap();
     let counts: Vec<usize> = found.sets.iter().map(Vec::len).collect();
     assert_eq!(counts, [0, 1, 1]);
     assert_eq!(values(&found.sets[1]), [service(1, &["b.cn", "c.cn"])]);
@@ -233,13 +258,18 @@ pub(crate) async fn handles_follow_the_record(engine: &impl Engine) {
     let written = store.put(moved, at(2)).await.unwrap();
     assert_eq!((written.accepted, written.unchanged), (80, 0));
     let sets = ["shared.cn", "d10.cn", "e10.cn", "e89.cn"].map(|domain| vec![named(domain)]);
-    let found = store.find(&sets).await.unwrap();
+    let found = store.find(&sets, Freshness::Newest).await.unwrap();
     let counts: Vec<usize> = found.sets.iter().map(Vec::len).collect();
     assert_eq!(counts, [0, 0, 1, 1]);
     // And back.
     store.put(others, at(3)).await.unwrap();
     assert_eq!(
-        store.find(&[vec![named("shared.cn")]]).await.unwrap().sets[0].len(),
+        store
+            .find(&[vec![named("shared.cn")]], Freshness::Newest)
+            .await
+            .unwrap()
+            .sets[0]
+            .len(),
         80
     );
 }
@@ -269,7 +299,10 @@ pub(crate) async fn a_key_may_come_twice_in_a_put(engine: &impl Engine) {
             unchanged: 2
         }
     );
-    let found = store.find(&[vec![named("a.cn")]]).await.unwrap();
+    let found = store
+        .find(&[vec![named("a.cn")]], Freshness::Newest)
+        .await
+        .unwrap();
     assert_eq!(values(&found.sets[0]), [registration("a.cn", "two")]);
     let history = store
         .history(RecordKind::Registration, "a.cn")
@@ -316,7 +349,10 @@ pub(crate) async fn find_follows_to_the_end(engine: &impl Engine) {
     all.reverse();
     store.put(all, at(0)).await.unwrap();
     let found = store
-        .find(&[vec![named("a.cn"), named("www.a.cn"), named("a.cn")]])
+        .find(
+            &[vec![named("a.cn"), named("www.a.cn"), named("a.cn")]],
+            Freshness::Newest,
+        )
         .await
         .unwrap();
     assert_eq!(
@@ -325,7 +361,10 @@ pub(crate) async fn find_follows_to_the_end(engine: &impl Engine) {
         "by kind and key, none twice"
     );
     let subject_alone = store
-        .find(&[vec![Handle::subject(&subject_number(2))]])
+        .find(
+            &[vec![Handle::subject(&subject_number(2))]],
+            Freshness::Newest,
+        )
         .await
         .unwrap();
     assert_eq!(
@@ -337,7 +376,10 @@ pub(crate) async fn find_follows_to_the_end(engine: &impl Engine) {
         ])
     );
     let links = store
-        .find(&[vec![Handle::access(&service_number(2))]])
+        .find(
+            &[vec![Handle::access(&service_number(2))]],
+            Freshness::Newest,
+        )
         .await
         .unwrap();
     assert_eq!(values(&links.sets[0]), [access(2, "we")]);
@@ -354,7 +396,7 @@ pub(crate) async fn sets_are_answered_in_their_order(engine: &impl Engine) {
         vec![named("a.cn")],
         vec![named("none.cn"), named("a.cn")],
     ];
-    let found = store.find(&sets).await.unwrap();
+    let found = store.find(&sets, Freshness::Newest).await.unwrap();
     let both = in_order(vec![subject(1, 1, &[]), service(1, &["a.cn", "b.cn"])]);
     let got: Vec<Vec<Record>> = found.sets.iter().map(|set| values(set)).collect();
     assert_eq!(got, [vec![], both.clone(), vec![], both.clone(), both]);
@@ -373,7 +415,10 @@ pub(crate) async fn twins_meet(engine: &impl Engine) {
         )
         .await
         .unwrap();
-    let found = store.find(&[vec![named(simplified)]]).await.unwrap();
+    let found = store
+        .find(&[vec![named(simplified)]], Freshness::Newest)
+        .await
+        .unwrap();
     assert_eq!(
         values(&found.sets[0]),
         in_order(vec![service(1, &[traditional]), block])
@@ -398,7 +443,7 @@ pub(crate) async fn many_sets_of_many_names_are_answered(engine: &impl Engine) {
             deep.chain([named(&format!("d{number}.cn"))]).collect()
         })
         .collect();
-    let found = store.find(&sets).await.unwrap();
+    let found = store.find(&sets, Freshness::Newest).await.unwrap();
     for (number, set) in (0..).zip(&found.sets) {
         let domain = format!("d{number}.cn");
         let expected = vec![service(number, &[&domain]), registration(&domain, "r")];

@@ -1,0 +1,94 @@
+//! A read replica of the database: asked first where its state may do.
+//!
+//! **Invariant:** what it answers counts only where it is of this store and holds the revision
+//! that is wanted. It is never needed: whatever goes wrong with it, the primary answers.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use icpgate_policy::facts::Revision;
+use icpgate_policy::records::Handle;
+use sqlx::PgPool;
+use tokio::time::Instant;
+
+use super::PostgresStore;
+use crate::store::{Found, Freshness, StoreError};
+
+/// Time that the replica has for an answer, waiting for a connection included. Short beside that
+/// of the primary, which comes on top of it.
+const ANSWER: Duration = Duration::from_secs(1);
+
+/// Time for which a replica that did not answer is left alone, so that not every question waits
+/// for it.
+const REST: Duration = Duration::from_secs(5);
+
+#[derive(Debug)]
+pub(super) struct Replica {
+    pub(super) pool: PgPool,
+    /// Until when it is left alone; `None` while it answers.
+    resting: Mutex<Option<Instant>>,
+}
+
+impl Replica {
+    pub(super) const fn new(pool: PgPool) -> Self {
+        Self {
+            pool,
+            resting: Mutex::new(None),
+        }
+    }
+
+    fn rests(&self) -> bool {
+        let resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
+        resting.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Notes whether it answered; one line in the log where that has changed.
+    fn note(&self, failure: Option<&StoreError>) {
+        let until = failure.map(|_| Instant::now() + REST);
+        let mut resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
+        match (failure, resting.is_some()) {
+            (Some(error), false) => {
+                let error: &dyn std::error::Error = error;
+                tracing::warn!(
+                    error,
+                    "the replica of store.read_url does not answer; the primary is asked instead"
+                );
+            }
+            (None, true) => tracing::info!("the replica of store.read_url answers again"),
+            (Some(_), true) | (None, false) => {}
+        }
+        *resting = until;
+    }
+}
+
+impl PostgresStore {
+    /// Finds where the freshness allows: in the replica, or in the primary.
+    pub(super) async fn find_fresh(
+        &self,
+        sets: &[Vec<Handle>],
+        freshness: Freshness,
+    ) -> Result<Found, StoreError> {
+        let wanted = match freshness {
+            Freshness::Any => Some(Revision(0)),
+            Freshness::AtLeast(revision) => Some(revision),
+            Freshness::Newest => None,
+        };
+        if let (Some(replica), Some(wanted)) = (&self.replica, wanted)
+            && !replica.rests()
+        {
+            // Whoever wrote through this store reads what was written.
+            let wanted = wanted.max(self.written());
+            let asking = self.find_sets(&replica.pool, sets);
+            match super::within(ANSWER, "find records in the replica", asking).await {
+                Ok(found) => {
+                    replica.note(None);
+                    if found.revision >= wanted {
+                        return Ok(found);
+                    }
+                }
+                Err(error) => replica.note(Some(&error)),
+            }
+        }
+        self.find_sets(&self.main, sets).await
+    }
+}
