@@ -23,8 +23,10 @@ use sqlx::{Connection as _, Row as _};
 #[expect(dead_code, reason = "the tests of the store use more of it")]
 #[path = "../tests/store/samples.rs"]
 mod samples;
-#[path = "../tests/servers/mod.rs"]
-mod servers;
+#[path = "../tests/servers"]
+mod servers {
+    pub(crate) mod postgres;
+}
 
 use samples::{access, at, credit_code, licence, named, new, registration, service, subject};
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use icpgate_policy::codes::RecordKind;
@@ -9,15 +10,21 @@ use icpgate_policy::explain::{self, Language};
 use icpgate_policy::identity::{CheckDigits, Sealer};
 use icpgate_policy::policy::{Policy, shipped};
 use tokio::net::TcpListener;
+use tokio_util::task::TaskTracker;
 
+use crate::cache::{Applied, LocalCache, SharedCache, SharedIdentity, SharedMode, SharedOptions};
 use crate::clock::Clock;
-use crate::config::{CertificateCheck, Config, MaxAge, privacy_key};
-use crate::gate::{ActivePolicy, Completeness, Gate, LogWorker};
+use crate::config::{CacheSize, CertificateCheck, Config, MaxAge, RedisMode, privacy_key};
+use crate::gate::{ActivePolicy, CacheBounds, Caches, Completeness, Gate, LogWorker};
 use crate::grpc;
 use crate::intake::{self, Intake, Line};
 use crate::lifecycle::Lifecycle;
 use crate::sample;
 use crate::store::{PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store};
+use crate::workers;
+
+/// Handles of the change log that are remembered as touched, at least: a few MiB.
+const REMEMBERED: usize = 65_536;
 
 /// The parts of a process that decides or imports.
 pub struct Parts {
@@ -27,6 +34,10 @@ pub struct Parts {
     pub intake: Arc<Intake>,
     /// The policy in force.
     pub policy: Policy,
+    /// The cache of all replicas; `None` where none is configured.
+    pub shared: Option<SharedCache>,
+    /// What is started for calls and outlives them.
+    pub tasks: TaskTracker,
 }
 
 /// Opens the store and prepares the edge and the policy.
@@ -50,11 +61,47 @@ pub async fn open(config: &Config, migrate: bool) -> anyhow::Result<Parts> {
         suffixes,
         check_digits,
     });
+    let tasks = TaskTracker::new();
+    let shared = if config.redis.urls.as_slice().is_empty() {
+        None
+    } else {
+        let id = store.id().await.context("open the store")?;
+        let identity = SharedIdentity::derive(key.as_bytes(), &id);
+        Some(shared(config, &policy, identity, tasks.clone())?)
+    };
     Ok(Parts {
         store,
         intake,
         policy,
+        shared,
+        tasks,
     })
+}
+
+fn shared(
+    config: &Config,
+    policy: &Policy,
+    identity: SharedIdentity,
+    tasks: TaskTracker,
+) -> anyhow::Result<SharedCache> {
+    let redis = &config.redis;
+    // Beyond this no purpose takes them.
+    let stale = Duration::try_from(policy.staleness.max_stale_recheck).unwrap_or_default();
+    let options = SharedOptions {
+        urls: redis.urls.as_slice().to_vec(),
+        mode: match redis.mode {
+            RedisMode::Standalone => SharedMode::Standalone,
+            RedisMode::Cluster => SharedMode::Cluster,
+            RedisMode::Sentinel => SharedMode::Sentinel {
+                service: redis.sentinel_service.as_str().to_owned(),
+            },
+        },
+        timeout: redis.timeout,
+        ca_file: redis.ca_file.clone(),
+        keep_for: stale.max(config.cache.ttl),
+        identity,
+    };
+    Ok(SharedCache::new(options, tasks)?)
 }
 
 /// Makes the gate from its parts; the worker writes the log of decisions.
@@ -79,12 +126,29 @@ pub fn gate(
         },
     };
     let policy = ActivePolicy::new(parts.policy).context("encode the policy")?;
+    let cache = &config.cache;
+    let caches = Caches {
+        local: match cache.local_bytes {
+            CacheSize::Off => None,
+            CacheSize::Bytes(size) => Some(LocalCache::new(size.0)),
+        },
+        shared: parts.shared,
+        applied: Applied::new(cache.max_lag, REMEMBERED),
+        bounds: CacheBounds {
+            ttl: cache.ttl,
+            absent_ttl: cache.absent_ttl,
+            load_timeout: cache.load_timeout,
+            max_loads: cache.max_loads as usize,
+        },
+        completeness,
+    };
     Ok(Gate::new(
         parts.store,
         policy,
         parts.intake,
         clock,
-        completeness,
+        caches,
+        parts.tasks,
     ))
 }
 
@@ -156,18 +220,29 @@ pub async fn serve(
         Ok(())
     });
     let version = gate.policy_version();
+    let follower = workers::follow(
+        Arc::clone(&gate),
+        config.cache.poll_interval,
+        served.clone(),
+    );
+    lifecycle.spawn("the follower of the change log", async move {
+        follower.await;
+        Ok(())
+    });
     let limits = grpc::Limits {
         calls: config.limits.max_concurrent_calls as usize,
         request: usize::try_from(config.limits.max_request_bytes.0).unwrap_or(usize::MAX),
         timeout: config.limits.call_timeout,
     };
+    let serving = Arc::clone(&gate);
     lifecycle.spawn("the gRPC server", async move {
-        let ended = grpc::serve(listener, gate, limits, soft).await;
+        let ended = grpc::serve(listener, serving, limits, soft).await;
         served.cancel();
         Ok(ended?)
     });
     tracing::info!(address = %address, policy = %version, "serving gRPC on {address}");
     let ended = lifecycle.run().await;
+    gate.settle().await;
     store.close().await;
     ended?;
     Ok(())

@@ -4,6 +4,7 @@
 //! `ARCHITECTURE.md` tells.
 
 pub mod bootstrap;
+pub mod cache;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -15,3 +16,4 @@ pub mod proto;
 pub mod sample;
 pub mod store;
 pub mod telemetry;
+pub mod workers;

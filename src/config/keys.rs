@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::redis::{RedisMode, RedisUrls, SentinelService};
 use super::setting::{
-    ByteSize, CertificateCheck, KindSet, LogFormat, LogLevel, MaxAge, PolicyName, ProviderId,
-    ServerUrl, Setting,
+    ByteSize, CacheSize, CertificateCheck, KindSet, LogFormat, LogLevel, MaxAge, PolicyName,
+    ProviderId, ServerUrl, Setting,
 };
 
 /// One key of the configuration.
@@ -142,6 +143,49 @@ settings! {
         /// replica each; up to four more serve writes, health and signs of changes. Only together
         /// with `store.url`.
         connections: u32 = "16",
+    }
+
+    /// Facts that were read before. How old they may be while the store does not answer is a
+    /// matter of the policy (`staleness`).
+    cache: Cache {
+        /// Most bytes that facts may take in the memory of this process, or `off`.
+        local_bytes: CacheSize = "128MiB",
+        /// How long facts are used before they are read anew, although the change log tells of no
+        /// change.
+        ttl: Duration = "1h",
+        /// The same for names of which no filing is known.
+        absent_ttl: Duration = "30s",
+        /// How long a look at the change log counts. Facts that were read before are used without
+        /// asking the store only if this replica has seen the end of the log within this time.
+        max_lag: Duration = "2s",
+        /// How often the change log is looked at where no sign of a write comes. Well below
+        /// `cache.max_lag`.
+        poll_interval: Duration = "500ms",
+        /// How long reading facts from the store may take, whatever the deadlines of the callers
+        /// who wait for it.
+        load_timeout: Duration = "2s",
+        /// Reads of facts that go on at once; more wait for their turn.
+        max_loads: u32 = "64",
+    }
+
+    /// Redis, in which replicas share the facts that they read, and tell each other of changes.
+    /// Not needed: without it, and while it does not answer, facts come from the store.
+    redis: Redis {
+        /// Addresses: of the server, of the Sentinels, or of some nodes of the cluster. Not set:
+        /// no Redis. Signs of a password other than letters and digits are written as `%` and
+        /// two hexadecimal digits. User, password, database and TLS are the same for all; they
+        /// hold for the servers, and for Sentinels as far as these ask for them. A Redis may be
+        /// shared with others, and with other installations of this program.
+        urls: RedisUrls = "",
+        /// How the servers are arranged.
+        mode: RedisMode = "standalone",
+        /// Name under which the Sentinels know the master; of use with `redis.mode` `sentinel`.
+        sentinel_service: SentinelService = "mymaster",
+        /// Time after which a request to Redis is given up and the store is asked.
+        timeout: Duration = "30ms",
+        /// Authorities against which the certificates of `rediss://` servers are checked, in
+        /// PEM form. Not set: those of the system. Relative to the working directory.
+        ca_file: Option<PathBuf> = "",
     }
 
     /// The policy that decides.

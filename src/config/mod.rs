@@ -11,17 +11,19 @@ mod keys;
 mod load;
 mod privacy_key;
 mod problem;
+mod redis;
 mod setting;
 
 pub use docs::{DEFAULT_FILE_PATH, REFERENCE_PATH, default_file, reference};
 pub use keys::{
     Config, Grpc, Http, Import, KEYS, Key, Limits, Log, PolicyChoice, Privacy, Provider, Records,
-    StoreLocation,
+    Redis, StoreLocation,
 };
 pub use load::{Effective, FILE_NAME, Flag, Inputs, Loaded, load};
 pub use privacy_key::{PrivacyKey, PrivacyKeyError, privacy_key, privacy_key_permissions};
 pub use problem::{Origin, Problem, ProblemKind, Problems};
+pub use redis::{RedisMode, RedisUrls, SentinelService};
 pub use setting::{
-    ByteSize, CertificateCheck, KindSet, LogFormat, LogLevel, MaxAge, PolicyName, ProviderId,
-    ServerUrl, Setting,
+    ByteSize, CacheSize, CertificateCheck, KindSet, LogFormat, LogLevel, MaxAge, PolicyName,
+    ProviderId, ServerUrl, Setting,
 };

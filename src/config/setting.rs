@@ -43,6 +43,15 @@ pub enum MaxAge {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ByteSize(pub u64);
 
+/// How many bytes a cache may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheSize {
+    /// There is no cache.
+    Off,
+    /// At most so many bytes.
+    Bytes(ByteSize),
+}
+
 /// What an import does with certificates that break a rule of their kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CertificateCheck {
@@ -391,6 +400,25 @@ impl Setting for ProviderId {
     }
 }
 
+impl Setting for CacheSize {
+    const EXPECTED: &'static str =
+        "a size above zero, such as `64MiB` or `1GiB`, or `off` for no cache";
+
+    fn read(text: &str) -> Option<Self> {
+        if text == "off" {
+            return Some(Self::Off);
+        }
+        ByteSize::read(text).map(Self::Bytes)
+    }
+
+    fn show(&self) -> String {
+        match self {
+            Self::Off => "off".to_owned(),
+            Self::Bytes(size) => size.show(),
+        }
+    }
+}
+
 impl Setting for ServerUrl {
     const EXPECTED: &'static str =
         "the address of a PostgreSQL database, `postgres://user@host/database?sslmode=verify-full`";
@@ -422,6 +450,7 @@ mod tests {
         round::<Duration>(&["1ms", "1500ms", "30s", "15m", "23h", "7d"]);
         round::<MaxAge>(&["unlimited", "1d"]);
         round::<ByteSize>(&["1", "1023", "1KiB", "8MiB", "64GiB"]);
+        round::<CacheSize>(&["off", "128MiB"]);
         round::<KindSet>(&["all", "none", "subject,service", "public_security_filing"]);
         round::<LogLevel>(&["info", "warn,icpgate::store=debug"]);
         round::<Option<PathBuf>>(&["", "a/b"]);

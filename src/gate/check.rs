@@ -6,15 +6,16 @@ use std::time::Duration;
 use icpgate_policy::codes::Purpose;
 use icpgate_policy::decision::{Decision, decide};
 use icpgate_policy::domain_name::Suffixes;
-use icpgate_policy::facts::{Entitlement, Fact, Facts, NameFacts, Revision, Why};
+use icpgate_policy::facts::{Entitlement, Facts, NameFacts, Revision, Why};
 use icpgate_policy::field::{FieldProblem, QuestionProblem, Shown};
-use icpgate_policy::records::{Handle, Record};
 use icpgate_policy::request::{Request, Wanted};
+use jiff::{SignedDuration, Timestamp};
 
+use super::facts::{Fetched, Missed, Need, Want};
 use super::log::{FULL_FOR, Receipt};
-use super::{ActivePolicy, Gate, GateError, content};
+use super::{ActivePolicy, Gate, GateError, ServedFrom, content};
 use crate::intake::{Consistency, Question, Violation, token};
-use crate::store::{Content, Found, Freshness};
+use crate::store::Content;
 
 /// A question's answer with everything that it was made from.
 #[derive(Clone, Debug)]
@@ -29,6 +30,14 @@ pub struct Answer {
     pub facts: Arc<Facts>,
     /// The policy.
     pub policy: Arc<ActivePolicy>,
+    /// Where the facts came from; of several sets, the farthest.
+    pub served_from: ServedFrom,
+    /// Whether the store did not answer and facts from before stand in.
+    pub stale: bool,
+    /// The encoded profile.
+    pub(super) profile: Arc<[u8]>,
+    /// The encoded facts.
+    pub(super) facts_content: Content,
 }
 
 /// Questions whose facts are fetched in one round trip; bounds what one of them holds.
@@ -70,7 +79,7 @@ impl Gate {
             let asked = group.into_iter().map(|question| {
                 question.map(|question| Asked::new(question, &policy.policy.suffixes))
             });
-            for (asked, facts) in self.gather(asked.collect()).await {
+            for (asked, facts) in self.gather(&policy, asked.collect()).await {
                 let at = answers.len();
                 let answer = match facts {
                     Ok(gathered) => {
@@ -110,23 +119,33 @@ impl Gate {
         let Some(asked) = asked else {
             return Err(GateError::Malformed(Vec::new()));
         };
-        let decision = decide(
+        let purpose = asked.request.profile.purpose;
+        let mut decision = decide(
             &policy.policy,
             &asked.request,
             &gathered.facts,
             self.clock.now(),
         );
-        let decision_id = identify(&asked.request, &gathered.facts, policy, &decision);
-        let durable = asked.request.profile.purpose == Purpose::Activation;
-        let answer = Answer {
-            decision_id,
+        if let (Some(since), Some(longest)) = (gathered.stale_since, stale_for(policy, purpose)) {
+            // Beyond this the same facts will not do any more.
+            let will_do_until = since.saturating_add(longest).unwrap_or(Timestamp::MAX);
+            decision.valid_until = decision.valid_until.min(will_do_until);
+        }
+        let mut answer = Answer {
+            decision_id: String::new(),
             decision,
+            profile: encode(&asked.request.profile).into(),
+            facts_content: content(encode(&gathered.facts)),
             request: Arc::new(asked.request),
             facts: Arc::new(gathered.facts),
             policy: Arc::clone(policy),
+            served_from: gathered.served_from,
+            stale: gathered.stale_since.is_some(),
         };
+        answer.decision_id = identify(&answer);
         // What could not be asked is no decision of record, and could not be written either.
         let receipt = if gathered.answered {
+            let durable = purpose == Purpose::Activation;
             self.log
                 .record(&answer, asked.order_id, durable, patience)
                 .await?
@@ -136,51 +155,20 @@ impl Gate {
         Ok((answer, receipt))
     }
 
-    /// Fetches the facts of all questions in one round trip.
+    /// Gathers the facts of all questions, in one round trip to each source.
     async fn gather(
         &self,
+        policy: &ActivePolicy,
         asked: Vec<Result<Asked, GateError>>,
     ) -> Vec<(Option<Asked>, Result<Gathered, GateError>)> {
-        let sets: Vec<Vec<Handle>> = asked
+        let wants = asked
             .iter()
             .flatten()
-            .flat_map(|asked| asked.wanted.clone().into_sets())
+            .flat_map(|asked| asked.wants(policy))
             .collect();
-        let found = if sets.iter().all(Vec::is_empty) {
-            // Nothing to look up: only the place of the log may matter, for freshness tokens.
-            let fresh = asked.iter().flatten().any(|asked| asked.at_least.is_some());
-            let head = if fresh {
-                self.store.head().await
-            } else {
-                Ok(Revision(0))
-            };
-            head.map(|revision| Found {
-                sets: Vec::new(),
-                revision,
-                synced_at: Vec::new(),
-            })
-        } else {
-            self.store.find(&sets, freshness(&asked)).await
-        };
-        let mut found = match found {
-            Ok(found) => Some(found),
-            Err(error) => {
-                let error: &dyn std::error::Error = &error;
-                tracing::error!(error, "the store did not answer; answers are indeterminate");
-                None
-            }
-        };
-        let entitlement = match &found {
-            Some(found) => self.completeness.entitlement(&found.synced_at),
-            None => Entitlement::unknown(Why::StoreUnavailable),
-        };
-        let answered = found.is_some();
-        let revision = found.as_ref().map(|found| found.revision);
-        let mut sets = found
-            .as_mut()
-            .map(|found| std::mem::take(&mut found.sets))
-            .unwrap_or_default()
-            .into_iter();
+        let mut fetched = self.sources.fetch(wants).await.into_iter();
+        let head = self.head_for(&asked).await;
+        let unasked = self.sources.caches.completeness.entitlement(&[]);
         asked
             .into_iter()
             .map(|asked| {
@@ -188,16 +176,37 @@ impl Gate {
                     Ok(asked) => asked,
                     Err(error) => return (None, Err(error)),
                 };
-                let facts = sort(&asked.wanted, &mut sets, &entitlement);
-                let fresh = match (asked.at_least, revision) {
+                let gathered = sort(&asked.wanted, &mut fetched, head, &unasked);
+                let fresh = match (asked.at_least, gathered.revision) {
                     (Some(at_least), Some(reached)) if reached < at_least => {
                         Err(token_ahead(at_least))
                     }
-                    (_, _) => Ok(Gathered { facts, answered }),
+                    (_, _) => Ok(gathered),
                 };
                 (Some(asked), fresh)
             })
             .collect()
+    }
+
+    /// The place of the log. The store is asked for it only for a token that comes with a question
+    /// that needs no facts; `None` where it does not answer.
+    async fn head_for(&self, asked: &[Result<Asked, GateError>]) -> Option<Revision> {
+        let applied = self.sources.caches.applied.revision();
+        let ahead = |asked: &Asked| {
+            asked.wanted.sets().iter().all(|set| set.is_empty())
+                && asked.at_least.is_some_and(|token| token > applied)
+        };
+        if !asked.iter().flatten().any(ahead) {
+            return Some(applied);
+        }
+        match self.store.head().await {
+            Ok(head) => Some(head),
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::error!(error, "the store did not answer");
+                None
+            }
+        }
     }
 }
 
@@ -206,45 +215,70 @@ struct Asked {
     request: Request,
     wanted: Wanted,
     order_id: Option<String>,
+    need: Need,
+    /// The token, where one was given.
     at_least: Option<Revision>,
-    freshness: Freshness,
 }
 
 impl Asked {
     fn new(question: Question, suffixes: &Suffixes) -> Self {
         let request = Request::new(question.profile, suffixes);
         let wanted = request.wanted();
-        let (at_least, freshness) = match question.consistency {
-            Consistency::AtLeastAsFresh(revision) => (Some(revision), Freshness::AtLeast(revision)),
-            Consistency::MinimizeLatency => (None, Freshness::Any),
-            Consistency::FullyConsistent => (None, Freshness::Newest),
+        let need = match question.consistency {
+            Consistency::FullyConsistent => Need::Newest,
+            // Nothing goes live on facts from a cache: an activation waits for the store anyway,
+            // because it is written down before it is answered.
+            Consistency::AtLeastAsFresh(_) | Consistency::MinimizeLatency
+                if request.profile.purpose == Purpose::Activation =>
+            {
+                Need::Newest
+            }
+            Consistency::AtLeastAsFresh(revision) => Need::AtLeast(revision),
+            Consistency::MinimizeLatency => Need::Current,
+        };
+        let at_least = match question.consistency {
+            Consistency::AtLeastAsFresh(revision) => Some(revision),
+            Consistency::MinimizeLatency | Consistency::FullyConsistent => None,
         };
         Self {
             request,
             wanted,
             order_id: question.order_id,
+            need,
             at_least,
-            freshness,
         }
+    }
+
+    fn wants(&self, policy: &ActivePolicy) -> impl Iterator<Item = Want> {
+        let stale_for = stale_for(policy, self.request.profile.purpose);
+        let sets = self.wanted.sets().into_iter().filter(|set| !set.is_empty());
+        sets.map(move |set| Want {
+            handles: set.to_vec(),
+            need: self.need,
+            stale_for,
+        })
     }
 }
 
-/// The freshness that satisfies every question: they are answered from one snapshot.
-fn freshness(asked: &[Result<Asked, GateError>]) -> Freshness {
-    let each = asked.iter().flatten().map(|asked| asked.freshness);
-    each.fold(Freshness::Any, |one, other| match (one, other) {
-        (Freshness::Newest, _) | (_, Freshness::Newest) => Freshness::Newest,
-        (Freshness::AtLeast(one), Freshness::AtLeast(other)) => Freshness::AtLeast(one.max(other)),
-        (Freshness::AtLeast(revision), Freshness::Any)
-        | (Freshness::Any, Freshness::AtLeast(revision)) => Freshness::AtLeast(revision),
-        (Freshness::Any, Freshness::Any) => Freshness::Any,
-    })
+/// How old facts may be for a purpose while the store does not answer; `None`: they will not do.
+fn stale_for(policy: &ActivePolicy, purpose: Purpose) -> Option<SignedDuration> {
+    let staleness = policy.policy.staleness;
+    match purpose {
+        Purpose::Order | Purpose::PreFiling => Some(staleness.max_stale),
+        Purpose::Recheck => Some(staleness.max_stale_recheck),
+        Purpose::Activation => None,
+    }
 }
 
 struct Gathered {
     facts: Facts,
-    /// Whether the store answered.
+    served_from: ServedFrom,
+    /// A revision that no set is older than; `None` where the store did not say.
+    revision: Option<Revision>,
+    /// Whether every set was had.
     answered: bool,
+    /// The last instant at which all sets were right for certain, where one is stale.
+    stale_since: Option<Timestamp>,
 }
 
 fn token_ahead(at_least: Revision) -> GateError {
@@ -255,65 +289,79 @@ fn token_ahead(at_least: Revision) -> GateError {
     }])
 }
 
-/// Takes the sets of one question from those that were found; none are left where the store did
-/// not answer.
+/// Takes the sets of one question from those that were fetched. `head` is the place of the log for
+/// a question without sets, `unasked` what can be said of what was not asked for.
 fn sort(
     wanted: &Wanted,
-    sets: &mut impl Iterator<Item = Vec<Fact<Record>>>,
-    entitlement: &Entitlement,
-) -> Facts {
-    let mut take = || {
-        let set = sets.next().unwrap_or_default();
-        Arc::new(NameFacts::collect(set, entitlement.clone()))
-    };
-    let (name, origin, host_header, applicant) = (take(), take(), take(), take());
-    Facts {
-        name,
-        origin: (!wanted.origin.is_empty()).then_some(origin),
-        host_header: (!wanted.host_header.is_empty()).then_some(host_header),
-        applicant: (!wanted.applicant.is_empty()).then_some(applicant),
+    fetched: &mut impl Iterator<Item = Result<Fetched, Missed>>,
+    head: Option<Revision>,
+    unasked: &Entitlement,
+) -> Gathered {
+    let mut served_from = None;
+    let mut revision: Option<Revision> = None;
+    let mut answered = true;
+    let mut stale_since: Option<Timestamp> = None;
+    let sets = wanted.sets().map(|set| {
+        if set.is_empty() {
+            return None;
+        }
+        let missed = match fetched.next() {
+            Some(Ok(fetched)) => {
+                served_from = served_from.max(Some(fetched.from));
+                revision =
+                    Some(revision.map_or(fetched.revision, |least| least.min(fetched.revision)));
+                let since = fetched.stale_since.into_iter().chain(stale_since);
+                stale_since = since.min();
+                return Some(fetched.facts);
+            }
+            Some(Err(missed)) => missed,
+            None => Missed { held: false },
+        };
+        answered = false;
+        let why = if missed.held {
+            Why::Stale
+        } else {
+            Why::StoreUnavailable
+        };
+        Some(Arc::new(NameFacts::empty(Entitlement::unknown(why))))
+    });
+    let [name, origin, host_header, applicant] = sets;
+    let asked = !wanted.sets().iter().all(|set| set.is_empty());
+    Gathered {
+        facts: Facts {
+            name: name.unwrap_or_else(|| Arc::new(NameFacts::empty(unasked.clone()))),
+            origin,
+            host_header,
+            applicant,
+        },
+        served_from: served_from.unwrap_or(ServedFrom::Store),
+        revision: if asked && answered {
+            revision
+        } else if asked {
+            None
+        } else {
+            head
+        },
+        answered: answered && (asked || head.is_some()),
+        stale_since,
     }
 }
 
 /// Identifier of a decision: a digest of everything that the answer depends on.
-fn identify(
-    request: &Request,
-    facts: &Facts,
-    policy: &ActivePolicy,
-    decision: &Decision,
-) -> String {
+fn identify(answer: &Answer) -> String {
+    let decision = &answer.decision;
     let mut hasher = blake3::Hasher::new();
     let mut part = |bytes: &[u8]| {
         hasher.update(&(bytes.len() as u64).to_le_bytes());
         hasher.update(bytes);
     };
-    part(&encode(&request.profile));
-    part(&facts_content(facts).digest);
-    part(&policy.content.digest);
+    part(&answer.profile);
+    part(&answer.facts_content.digest);
+    part(&answer.policy.content.digest);
     part(&decision.decided_at.as_nanosecond().to_le_bytes());
     part(&decision.valid_until.as_nanosecond().to_le_bytes());
+    part(&[u8::from(answer.stale)]);
     hasher.finalize().to_hex().chars().take(32).collect()
-}
-
-impl Answer {
-    /// The facts by content.
-    pub(super) fn facts_content(&self) -> Content {
-        facts_content(&self.facts)
-    }
-
-    /// The policy by content.
-    pub(super) fn policy_content(&self) -> &Content {
-        &self.policy.content
-    }
-
-    /// The encoded profile.
-    pub(super) fn profile(&self) -> Vec<u8> {
-        encode(&self.request.profile)
-    }
-}
-
-fn facts_content(facts: &Facts) -> Content {
-    content(encode(facts))
 }
 
 /// Encodes a value of the core. Its types have no map with other keys than texts and no value

@@ -209,9 +209,9 @@ impl LogWorker {
                 NewDecision {
                     decision_id: answer.decision_id.clone(),
                     answer: render::recorded(answer),
-                    profile: answer.profile(),
-                    facts: answer.facts_content(),
-                    policy: answer.policy_content().clone(),
+                    profile: answer.profile.to_vec(),
+                    facts: answer.facts_content.clone(),
+                    policy: answer.policy.content.clone(),
                     decided_at: answer.decision.decided_at,
                     recorded_at: now,
                     order_id: entry.order_id.clone(),

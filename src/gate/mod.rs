@@ -7,6 +7,9 @@
 //! Start at [`Gate::check`].
 
 mod check;
+mod facts;
+mod follow;
+mod loads;
 mod log;
 mod records;
 mod render;
@@ -19,12 +22,17 @@ use icpgate_policy::codes::RecordKind;
 use icpgate_policy::facts::{Entitlement, Missing, Why};
 use icpgate_policy::policy::Policy;
 use jiff::{SignedDuration, Timestamp};
+use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::intake::{Intake, Question, Violation};
 use crate::store::{Content, Store, StoreError};
 
+use facts::Sources;
+use follow::Following;
+
 pub use check::Answer;
+pub use facts::{CacheBounds, Caches};
 pub use log::{LogFailure, LogWorker};
 pub use records::{Changes, KnownDomain, Page};
 pub use render::render;
@@ -33,11 +41,24 @@ pub use replay::{ReplayError, replay};
 /// What the gate is made of.
 pub struct Gate {
     store: Arc<dyn Store>,
+    sources: Sources,
+    following: tokio::sync::Mutex<Following>,
     policy: ArcSwap<ActivePolicy>,
     intake: Arc<Intake>,
     clock: Arc<dyn Clock>,
-    completeness: Completeness,
     log: log::LogHandle,
+    tasks: TaskTracker,
+}
+
+/// Where the facts of an answer came from, the nearest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ServedFrom {
+    /// The memory of this process.
+    LocalCache,
+    /// The cache that all replicas share.
+    SharedCache,
+    /// The store.
+    Store,
 }
 
 /// A policy with the content under which decisions refer to it.
@@ -99,7 +120,7 @@ impl ActivePolicy {
 }
 
 impl Gate {
-    /// Puts the parts together. The worker writes the log of decisions; it is to be run until it
+    /// Puts the parts together; what outlives a call runs on `tasks`. The worker writes the log of decisions; it is to be run until it
     /// ends, which it does once the gate is dropped and everything is written.
     #[must_use]
     pub fn new(
@@ -107,18 +128,27 @@ impl Gate {
         policy: ActivePolicy,
         intake: Arc<Intake>,
         clock: Arc<dyn Clock>,
-        completeness: Completeness,
+        caches: Caches,
+        tasks: TaskTracker,
     ) -> (Self, LogWorker) {
+        let sources = Sources::new(
+            Arc::clone(&store),
+            caches,
+            Arc::clone(&clock),
+            tasks.clone(),
+        );
         let (log, worker) = log::decision_log(Arc::clone(&store), Arc::clone(&clock));
         let policy = ArcSwap::from_pointee(policy);
         (
             Self {
                 store,
+                sources,
+                following: tokio::sync::Mutex::default(),
                 policy,
                 intake,
                 clock,
-                completeness,
                 log,
+                tasks,
             },
             worker,
         )
@@ -134,6 +164,13 @@ impl Gate {
     #[must_use]
     pub fn store(&self) -> &dyn Store {
         &*self.store
+    }
+
+    /// Waits for what callers have left running: loads, and what they tell the shared cache. Bounded
+    /// by the time-outs of both.
+    pub async fn settle(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
     }
 
     /// The clock.

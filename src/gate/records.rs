@@ -86,7 +86,9 @@ impl Gate {
         if !violations.is_empty() {
             return Err(GateError::Malformed(violations));
         }
-        Ok(self.store.put(parsed, now).await?)
+        let written = self.store.put(parsed, now).await?;
+        self.wrote(written.revision).await;
+        Ok(written)
     }
 
     /// Looks up everything known that bears on one name.
@@ -119,7 +121,11 @@ impl Gate {
             .candidates()
             .map(|name| Handle::name(&domain_name::fold(name)))
             .collect();
-        let found = self.store.find(&[handles], Freshness::Newest).await?;
+        let applied = self.sources.caches.applied.revision();
+        let found = self
+            .store
+            .find(&[handles], Freshness::AtLeast(applied))
+            .await?;
         Ok(KnownDomain {
             ascii: name.ascii().to_owned(),
             unicode: name.unicode().to_owned(),

@@ -7,7 +7,7 @@ use icpgate_policy::explain::{self, Explained};
 use icpgate_policy::rules::RULES;
 use prost::Message as _;
 
-use super::Answer;
+use super::{Answer, ServedFrom};
 use crate::intake::{View, instant, token};
 use crate::proto::convert::Coded as _;
 use crate::proto::v1;
@@ -66,8 +66,16 @@ pub fn render(answer: &Answer, input: &str, view: View) -> v1::Decision {
         retry_after: decision.retry_after.map(instant),
         policy_version: answer.policy.policy.version.to_string(),
         revision: token(decision.revision),
-        stale: false,
-        served_from: v1::ServedFrom::Store as i32,
+        stale: answer.stale,
+        served_from: served_from(answer.served_from) as i32,
+    }
+}
+
+const fn served_from(from: ServedFrom) -> v1::ServedFrom {
+    match from {
+        ServedFrom::LocalCache => v1::ServedFrom::LocalCache,
+        ServedFrom::SharedCache => v1::ServedFrom::SharedCache,
+        ServedFrom::Store => v1::ServedFrom::Store,
     }
 }
 

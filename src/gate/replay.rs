@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use prost::Message as _;
 
 use super::check::Answer;
-use super::{ActivePolicy, render};
+use super::{ActivePolicy, ServedFrom, content, render};
 use crate::proto::v1;
 use crate::store::RecordedDecision;
 
@@ -46,7 +46,12 @@ pub fn replay(recorded: &RecordedDecision, decision_id: &str) -> Result<Vec<u8>,
     let source: PolicySource = decode("policy", &recorded.policy)?;
     let policy = Policy::from_source(source)?;
     let request = Request::new(profile, &policy.suffixes);
-    let decision = decide(&policy, &request, &facts, decided_at(recorded)?);
+    let before = v1::Decision::decode(recorded.answer.as_slice())?;
+    let mut decision = decide(&policy, &request, &facts, decided_at(&before, recorded));
+    if before.stale {
+        // Shortened by the age of the facts, which is known to the call alone.
+        decision.valid_until = timestamp(before.valid_until).unwrap_or(decision.valid_until);
+    }
     let policy = ActivePolicy::new(policy).map_err(|source| ReplayError::Decode {
         part: "policy",
         source,
@@ -57,18 +62,22 @@ pub fn replay(recorded: &RecordedDecision, decision_id: &str) -> Result<Vec<u8>,
         request: Arc::new(request),
         facts: Arc::new(facts),
         policy: Arc::new(policy),
+        served_from: ServedFrom::Store,
+        stale: before.stale,
+        profile: recorded.profile.as_slice().into(),
+        facts_content: content(recorded.facts.clone()),
     };
     Ok(render::recorded(&answer))
 }
 
 /// The instant for which the answer was worked out, to the nanosecond: the store keeps its own copy
 /// to the microsecond, and a rule may turn between the two.
-fn decided_at(recorded: &RecordedDecision) -> Result<Timestamp, ReplayError> {
-    let answer = v1::Decision::decode(recorded.answer.as_slice())?;
-    Ok(answer
-        .decided_at
-        .and_then(|wire| Timestamp::new(wire.seconds, wire.nanos).ok())
-        .unwrap_or(recorded.decided_at))
+fn decided_at(before: &v1::Decision, recorded: &RecordedDecision) -> Timestamp {
+    timestamp(before.decided_at).unwrap_or(recorded.decided_at)
+}
+
+fn timestamp(wire: Option<pbjson_types::Timestamp>) -> Option<Timestamp> {
+    wire.and_then(|wire| Timestamp::new(wire.seconds, wire.nanos).ok())
 }
 
 fn decode<'a, T: serde::Deserialize<'a>>(

@@ -68,6 +68,11 @@ impl RecordService for Records {
         let gate = &self.gate;
         let report =
             intake::import(lines, gate.intake(), gate.store(), |_| {}, || gate.now()).await;
+        let revision = match &report {
+            Ok(report) => report.revision,
+            Err(error) => error.report.revision,
+        };
+        gate.wrote(revision).await;
         let report = report.map_err(|error| import_status(&error))?;
         if let Some(error) = broken.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Err(error);

@@ -275,6 +275,10 @@ pub trait Store: Send + Sync {
     /// A recorded decision; `None` if none has that identifier.
     async fn decision(&self, decision_id: &str) -> Result<Option<RecordedDecision>, StoreError>;
 
+    /// What tells this store from all others; the same for as long as it lives, and for every
+    /// process that opens it.
+    async fn id(&self) -> Result<String, StoreError>;
+
     /// Number of records of each kind, for operators.
     async fn counts(&self) -> Result<Vec<(RecordKind, u64)>, StoreError>;
 

@@ -282,6 +282,10 @@ impl Store for Failing {
         self.inner.decision(id).await
     }
 
+    async fn id(&self) -> Result<String, StoreError> {
+        self.inner.id().await
+    }
+
     async fn counts(&self) -> Result<Vec<(RecordKind, u64)>, StoreError> {
         self.inner.counts().await
     }

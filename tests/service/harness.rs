@@ -126,6 +126,9 @@ impl Server {
                 .await
                 .unwrap();
         });
+        let follower =
+            icpgate::workers::follow(Arc::clone(&gate), config.cache.poll_interval, stop.clone());
+        tasks.spawn(follower);
         Self {
             folder,
             config,
@@ -243,6 +246,15 @@ pub(crate) async fn channel(address: SocketAddr) -> Channel {
         .connect()
         .await
         .unwrap()
+}
+
+/// An answer without what tells where its facts came from: equal questions may find them in
+/// different places.
+pub(crate) fn wherever(decision: v1::Decision) -> v1::Decision {
+    v1::Decision {
+        served_from: 0,
+        ..decision
+    }
 }
 
 /// A CDN order in the mainland.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use icpgate::proto::v1;
 use jiff::{SignedDuration, Timestamp};
 
-use super::harness::{Server, ask, filed, wire};
+use super::harness::{Server, ask, filed, wherever, wire};
 
 type Ask = v1::CheckProvisioningRequest;
 type Freshness = v1::check_provisioning_request::Consistency;
@@ -32,9 +32,9 @@ async fn spellings_of_one_name_are_one_question() {
         ],
     ];
     for spellings in one {
-        let first = server.check(ask(spellings[0])).await;
+        let first = wherever(server.check(ask(spellings[0])).await);
         for spelling in spellings {
-            let decision = server.check(ask(spelling)).await;
+            let decision = wherever(server.check(ask(spelling)).await);
             assert_eq!(decision.decision_id, first.decision_id, "{spelling}");
             let domain = v1::DecisionDomain {
                 input: String::new(),

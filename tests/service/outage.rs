@@ -13,7 +13,7 @@ use icpgate::store::{
 use icpgate_policy::codes::RecordKind;
 use icpgate_policy::facts::{Fact, Revision};
 use icpgate_policy::records::{Handle, Record};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use tonic::Code;
@@ -26,12 +26,8 @@ use super::harness::{
 type Ask = v1::CheckProvisioningRequest;
 
 #[tokio::test]
-async fn without_a_store_no_name_is_allowed_or_denied_by_its_filing() {
+async fn without_a_store_no_unknown_name_is_allowed_or_denied_by_its_filing() {
     let server = Server::sample().await;
-    // Known answers first, so that nothing remembered can stand in.
-    for name in NAMES {
-        server.check(ask(name)).await;
-    }
     server.store.close().await;
     for name in NAMES {
         for product in PRODUCTS {
@@ -71,6 +67,70 @@ async fn without_a_store_no_name_is_allowed_or_denied_by_its_filing() {
         reasons(&server.check(ask("cn")).await),
         [v1::Reason::DomainInvalid]
     );
+}
+
+/// The table of degradation, the rows of a store that is away, by purpose and by age.
+#[tokio::test]
+async fn behaviour_04_held_facts_stand_in_for_the_store_as_long_as_the_purpose_allows() {
+    let server = Server::sample().await;
+    let asked = |name: &str, purpose: v1::Purpose| Ask {
+        purpose: purpose as i32,
+        ..ask(name)
+    };
+    let mut before = Vec::new();
+    for name in NAMES {
+        for purpose in PURPOSES {
+            let decision = server.check(asked(name, purpose)).await;
+            assert!(!decision.stale);
+            before.push((name, purpose, decision.verdict()));
+        }
+    }
+    let closed_at = server.clock.now();
+    server.store.close().await;
+    // The end of the line is noticed by the next look at the change log.
+    while !server.check(ask(NAMES[0])).await.stale {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let minutes = SignedDuration::from_mins;
+    for (age, orders, rechecks) in [
+        (minutes(0), true, true),
+        (minutes(14), true, true),
+        (minutes(15), false, true),
+        (minutes(72 * 60 - 1), false, true),
+        (minutes(72 * 60), false, false),
+    ] {
+        server.clock.set(closed_at + age);
+        for (name, purpose, verdict) in &before {
+            let decision = server.check(asked(name, *purpose)).await;
+            let stands_in = match purpose {
+                v1::Purpose::Activation => false,
+                v1::Purpose::Recheck => rechecks,
+                _ => orders,
+            };
+            let context = format!("{name} {purpose:?} after {age}: {decision:?}");
+            if stands_in {
+                assert!(decision.stale, "{context}");
+                assert_eq!(decision.served_from(), v1::ServedFrom::LocalCache);
+                let longest = if *purpose == v1::Purpose::Recheck {
+                    minutes(72 * 60)
+                } else {
+                    minutes(15)
+                };
+                assert!(
+                    instant(decision.valid_until) <= closed_at + longest,
+                    "{context}"
+                );
+                if age == minutes(0) {
+                    assert_eq!(decision.verdict(), *verdict, "{context}");
+                }
+            } else {
+                assert!(!decision.stale, "{context}");
+                assert_eq!(decision.verdict(), v1::Verdict::Indeterminate, "{context}");
+                assert_eq!(reasons(&decision), [v1::Reason::FactsStale], "{context}");
+                assert!(instant(decision.retry_after) > server.clock.now());
+            }
+        }
+    }
 }
 
 #[tokio::test]
@@ -294,6 +354,10 @@ impl Store for DeafLog {
 
     async fn decision(&self, decision_id: &str) -> Result<Option<RecordedDecision>, StoreError> {
         self.inner.decision(decision_id).await
+    }
+
+    async fn id(&self) -> Result<String, StoreError> {
+        self.inner.id().await
     }
 
     async fn counts(&self) -> Result<Vec<(RecordKind, u64)>, StoreError> {

@@ -9,7 +9,9 @@ mod postgres;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
-#[path = "../servers/mod.rs"]
-mod servers;
+#[path = "../servers"]
+mod servers {
+    pub(crate) mod postgres;
+}
 #[cfg(test)]
 mod sqlite;

@@ -108,6 +108,17 @@ impl Entitlement {
             .unwrap_or(Missing::Unknown(Why::NotComplete))
     }
 
+    /// The earliest instant at which the registry is no longer entitled to say that there is no
+    /// record of some kind; `None` where that does not come.
+    #[must_use]
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        let ends = self.0.iter().filter_map(|missing| match missing {
+            Missing::Absent { until } => *until,
+            Missing::Unknown(_) => None,
+        });
+        ends.min()
+    }
+
     /// Sets what a missing record of this kind means.
     pub fn set(&mut self, kind: RecordKind, missing: Missing) {
         if let Some(place) = self.0.get_mut(kind as usize) {
@@ -184,7 +195,21 @@ impl NameFacts {
             .iter()
             .map(|(_, _, fact)| (fact.provenance.revision, fact.provenance.committed_at))
             .max();
-        for (_, _, Fact { value, provenance }) in records {
+        let mut source: Option<Arc<str>> = None;
+        for (
+            _,
+            _,
+            Fact {
+                value,
+                mut provenance,
+            },
+        ) in records
+        {
+            // Records of one source share its name.
+            match &source {
+                Some(known) if *known == provenance.source => provenance.source = known.clone(),
+                Some(_) | None => source = Some(Arc::clone(&provenance.source)),
+            }
             match value {
                 Record::Subject(value) => facts.subjects.push(Fact { value, provenance }),
                 Record::Service(value) => facts.services.push(Fact { value, provenance }),
@@ -204,7 +229,28 @@ impl NameFacts {
                 }
             }
         }
+        facts.shrink();
         facts
+    }
+
+    /// Whether no record is there.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.newest.is_none()
+    }
+
+    /// Gives back what growing took: facts are kept long, and in great numbers.
+    fn shrink(&mut self) {
+        self.subjects.shrink_to_fit();
+        self.services.shrink_to_fit();
+        self.accesses.shrink_to_fit();
+        self.applications.shrink_to_fit();
+        self.licences.shrink_to_fit();
+        self.registrations.shrink_to_fit();
+        self.blocks.shrink_to_fit();
+        self.approvals.shrink_to_fit();
+        self.public_security_filings.shrink_to_fit();
+        self.display_observations.shrink_to_fit();
     }
 }
 

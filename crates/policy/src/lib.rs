@@ -19,3 +19,4 @@ pub mod request;
 pub mod rules;
 
 mod script;
+mod size;

@@ -129,8 +129,8 @@ pub struct Wanted {
 impl Wanted {
     /// The sets, in the order of the parts.
     #[must_use]
-    pub fn into_sets(self) -> Vec<Vec<Handle>> {
-        vec![self.name, self.origin, self.host_header, self.applicant]
+    pub fn sets(&self) -> [&[Handle]; 4] {
+        [&self.name, &self.origin, &self.host_header, &self.applicant]
     }
 }
 

@@ -184,6 +184,10 @@ impl Store for PostgresStore {
         within(READ, "read a decision", self.read_decision(decision_id)).await
     }
 
+    async fn id(&self) -> Result<String, StoreError> {
+        within(READ, "read the identity of the store", self.read_id()).await
+    }
+
     async fn counts(&self) -> Result<Vec<(RecordKind, u64)>, StoreError> {
         within(READ, "count records", self.read_counts()).await
     }

@@ -130,6 +130,10 @@ impl Store for SqliteStore {
         self.read_decision(decision_id).await
     }
 
+    async fn id(&self) -> Result<String, StoreError> {
+        self.read_id().await
+    }
+
     async fn counts(&self) -> Result<Vec<(RecordKind, u64)>, StoreError> {
         self.read_counts().await
     }

@@ -105,6 +105,8 @@ CROSS JOIN record_version AS found ON found.id = past.version
 CROSS JOIN revision ON revision.revision = found.revision
 ORDER BY found.id";
 
+const ID: &str = "SELECT value FROM setting WHERE name = 'store_id'";
+
 const COUNTS: &str = "SELECT kind, records FROM sync ORDER BY kind";
 
 /// For the test of their plans.
@@ -228,6 +230,11 @@ impl SqliteStore {
             .await
             .map_err(&error)?;
         rows.iter().map(|row| fact(row, &error)).collect()
+    }
+
+    pub(super) async fn read_id(&self) -> Result<String, StoreError> {
+        let id = sqlx::query_scalar(ID).fetch_one(&self.readers).await;
+        id.map_err(self.error("read the identity of the store"))
     }
 
     pub(super) async fn read_counts(&self) -> Result<Vec<(RecordKind, u64)>, StoreError> {

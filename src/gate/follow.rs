@@ -1,0 +1,160 @@
+//! Following the change log, so that what is held is known to be right.
+//!
+//! **Invariant:** the log is applied in its order and without a gap; only when its end was seen
+//! does what is held count as current. Signs from elsewhere make a look come sooner and say
+//! nothing else.
+
+use icpgate_policy::facts::Revision;
+
+use super::Gate;
+use crate::store::{StoreError, Touched};
+
+/// Versions read from the log at once.
+const AT_ONCE: u32 = 4096;
+
+/// Versions of the past that are read at the start, so that what the other replicas have put into
+/// the shared cache can be judged.
+const PAST: u64 = 65_536;
+
+/// Why the log could not be followed.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// The store said so.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The store did not answer in time.
+    #[error("read the change log: the store did not answer in time")]
+    Late,
+    /// The store holds an older state than before, as after a backup was restored.
+    #[error(
+        "read the change log: the store went back from revision {applied} to {head}; restart \
+         every replica and empty the shared cache"
+    )]
+    WentBack {
+        /// Revision that was applied.
+        applied: u64,
+        /// Newest revision of the store.
+        head: u64,
+    },
+}
+
+/// What following remembers; behind a lock, so that one look runs at a time.
+#[derive(Debug, Default)]
+pub(super) struct Following {
+    begun: bool,
+}
+
+impl Gate {
+    /// Applies the change log to its end.
+    ///
+    /// # Errors
+    ///
+    /// The store does not answer; what is held does not count as current until a look succeeds.
+    pub async fn follow(&self) -> Result<(), FollowError> {
+        let mut following = self.following.lock().await;
+        self.look(&mut following).await
+    }
+
+    /// Waits for a sign that something was written: from the store, or from another replica
+    /// through the shared cache.
+    pub async fn sign(&self) {
+        let from_store = async {
+            if self.store.changed().await.is_err() {
+                // Looking at the log tells better what is wrong; until then there are no signs.
+                std::future::pending::<()>().await;
+            }
+        };
+        let from_others = async {
+            let applied = &self.sources.caches.applied;
+            match &self.sources.caches.shared {
+                Some(shared) => loop {
+                    match shared.changed().await {
+                        Ok(Some(revision)) if revision <= applied.revision() => {}
+                        Ok(_) => break,
+                        Err(_) => std::future::pending().await,
+                    }
+                },
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = from_store => {}
+            () = from_others => {}
+        }
+    }
+
+    /// Takes note of a write of this replica: its own next question sees it, and the others are
+    /// told.
+    pub async fn wrote(&self, revision: Revision) {
+        let applied = &self.sources.caches.applied;
+        applied.expect(revision);
+        if let Some(shared) = self.sources.caches.shared.clone() {
+            self.tasks
+                .spawn(async move { shared.announce(revision).await });
+        }
+        let mut following = self.following.lock().await;
+        if applied.revision() < revision {
+            // Where it fails, questions are answered from the store until it succeeds.
+            let _ = self.look(&mut following).await;
+        }
+    }
+
+    async fn look(&self, following: &mut Following) -> Result<(), FollowError> {
+        let applied = &self.sources.caches.applied;
+        match self.read_log(following).await {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                if applied.lose() {
+                    let error: &dyn std::error::Error = &error;
+                    tracing::error!(error, "the change log cannot be read; held facts are stale");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn read_log(&self, following: &mut Following) -> Result<(), FollowError> {
+        let caches = &self.sources.caches;
+        let applied = &caches.applied;
+        if !following.begun {
+            let past = if caches.shared.is_some() { PAST } else { 0 };
+            applied.begin(self.in_time(self.store.revision_before(past)).await?);
+            following.begun = true;
+        }
+        loop {
+            let began = self.clock.now();
+            let reading = self.store.touched(applied.revision(), AT_ONCE);
+            let Touched {
+                handles,
+                through,
+                head,
+            } = self.in_time(reading).await?;
+            if head < applied.revision() {
+                return Err(FollowError::WentBack {
+                    applied: applied.revision().0,
+                    head: head.0,
+                });
+            }
+            applied.apply(&handles, through);
+            if through >= head {
+                let was_lost = applied.is_lost();
+                applied.confirm(began);
+                if was_lost {
+                    tracing::info!("the change log is read again");
+                }
+                return Ok(());
+            }
+        }
+    }
+
+    async fn in_time<T>(
+        &self,
+        reading: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, FollowError> {
+        let timeout = self.sources.caches.bounds.load_timeout;
+        match tokio::time::timeout(timeout, reading).await {
+            Ok(read) => Ok(read?),
+            Err(_) => Err(FollowError::Late),
+        }
+    }
+}
