@@ -9,6 +9,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod gate;
+pub mod generate;
 pub mod grpc;
 pub mod intake;
 pub mod lifecycle;

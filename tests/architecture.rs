@@ -191,7 +191,7 @@ const BANS: &[Ban] = &[
 
 /// Where Chinese may stand, each with the reason. Everything else that callers read is worded in
 /// `explain`.
-const CHINESE: [(&str, &str); 6] = [
+const CHINESE: [(&str, &str); 7] = [
     ("crates/policy/src/explain", "the wording"),
     ("crates/policy/src/numbers", "the alphabet of numbers"),
     ("crates/policy/src/script.rs", "variants of characters"),
@@ -203,6 +203,7 @@ const CHINESE: [(&str, &str); 6] = [
         "crates/policy/src/identity/mask.rs",
         "family names of two characters",
     ),
+    ("src/generate", "names of invented companies and persons"),
     ("src/cli", "examples of what people type, in the help"),
 ];
 

@@ -6,7 +6,8 @@ use super::config::ConfigCommand;
 use super::exit::{self, Failure, OrExit as _};
 use super::policy::PolicyCommand;
 use super::{
-    Cli, Command, check, completions, config, doctor, import, number, output, policy, remote,
+    Cli, Command, check, completions, config, doctor, generate, import, number, output, policy,
+    remote,
 };
 use crate::bootstrap::{self, Parts};
 use crate::clock::Clock;
@@ -39,6 +40,14 @@ pub async fn dispatch(cli: &Cli, clock: Arc<dyn Clock>) -> Result<u8, Failure> {
         Command::Doctor(args) => {
             let checks = doctor::checks(&load(&cli.inputs()), clock.now()).await;
             doctor::report(&checks, args.output)
+        }
+        Command::Generate(args) => {
+            // A named provider needs no configuration.
+            let provider_id = match &args.provider_id {
+                Some(provider) => provider.clone(),
+                None => cli.load_config()?.config.provider.id,
+            };
+            generate::run(args, &provider_id, clock.now())
         }
         Command::Import(args) => {
             let config = with_log(cli)?;

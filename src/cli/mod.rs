@@ -10,6 +10,7 @@ pub mod completions;
 pub mod config;
 pub mod doctor;
 pub mod exit;
+pub mod generate;
 pub mod import;
 pub mod number;
 pub mod output;
@@ -76,6 +77,8 @@ pub enum Command {
     Check(Box<check::CheckArgs>),
     /// Load records from a file of one JSON record a line
     Import(import::ImportArgs),
+    /// Write the records of an invented registry, for load tests
+    Generate(generate::GenerateArgs),
     /// Bring the store to this version's form
     Migrate(serve::MigrateArgs),
     /// Check policy documents

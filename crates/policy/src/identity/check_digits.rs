@@ -18,7 +18,8 @@ const RESIDENT_ID_WEIGHTS: [u32; 17] = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10,
 const RESIDENT_ID_CHECKS: &[u8; 11] = b"10X98765432";
 
 /// The 18th character of a unified social credit code (GB 32100-2015, annex A).
-pub(super) fn credit_code(body: &[u8]) -> Option<u8> {
+#[must_use]
+pub fn credit_code(body: &[u8]) -> Option<u8> {
     let value = |b: u8| {
         let at = CREDIT_CODE_ALPHABET.iter().position(|&c| c == b)?;
         u32::try_from(at).ok()
@@ -28,7 +29,8 @@ pub(super) fn credit_code(body: &[u8]) -> Option<u8> {
 }
 
 /// The 9th character of an organisation code (GB 11714-1997).
-pub(super) fn organisation_code(body: &[u8]) -> Option<u8> {
+#[must_use]
+pub fn organisation_code(body: &[u8]) -> Option<u8> {
     let sum = weighted_sum(body, &ORGANISATION_CODE_WEIGHTS, |b| {
         char::from(b).to_digit(36)
     })?;
@@ -36,7 +38,8 @@ pub(super) fn organisation_code(body: &[u8]) -> Option<u8> {
 }
 
 /// The 18th character of a resident identity number (GB 11643-1999, ISO 7064 MOD 11-2).
-pub(super) fn resident_id(body: &[u8]) -> Option<u8> {
+#[must_use]
+pub fn resident_id(body: &[u8]) -> Option<u8> {
     let sum = weighted_sum(body, &RESIDENT_ID_WEIGHTS, |b| char::from(b).to_digit(10))?;
     pick(RESIDENT_ID_CHECKS, sum % 11)
 }

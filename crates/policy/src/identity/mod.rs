@@ -7,8 +7,9 @@
 //! [`same_name`].
 //! Start at [`Certificate::parse`], [`Name::parse`] and [`Sealer`].
 
+pub mod check_digits;
+
 mod certificate;
-mod check_digits;
 mod mask;
 mod matching;
 mod name;
