@@ -1,4 +1,4 @@
-//! Measures icpgate beside other engines and servers, in one run on one machine.
+//! Measures decisions of icpgate beside other engines, in one run on one machine.
 //!
 //! **Invariant:** nothing is timed before every engine has been seen to give the same answer.
 //! **Never** part of the product's build: the peers stay out of its dependencies.

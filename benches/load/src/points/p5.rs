@@ -1,0 +1,68 @@
+//! P5: screening of names whose facts are in the local cache, beside single calls at saturation.
+
+use anyhow::Context as _;
+
+use crate::bench::{Bench, allowed, learn};
+use crate::load::{Target, saturate};
+use crate::registry::Engine;
+use crate::report::{Goal, Outcome, Unit, rate};
+use crate::screen::{Batches, WAYS};
+use crate::wire::ServedFrom;
+
+/// Room for each name in the local cache; more than it takes.
+const ROOM: usize = 6 << 10;
+/// Passes after which the cache is taken to hold what it will ever hold.
+const WARM_UPS: u32 = 5;
+
+pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Outcome> {
+    let registry = bench.largest().await?;
+    let room = (registry.names.len() * ROOM).max(256 << 20) >> 20;
+    let settings = [
+        ("cache.local_bytes", format!("{room}MiB")),
+        // Names stay cached for as long as this takes.
+        ("cache.ttl", "24h".to_owned()),
+    ];
+    let server = bench.server(registry, Engine::Sqlite, &settings).await?;
+    let asked = learn(&server, registry, 100).await?;
+    let one = allowed(&asked)
+        .next()
+        .context("no name is allowed")?
+        .clone();
+    let single = Target::check(server.address, [one], ServedFrom::LocalCache);
+    let batches = Batches::new(&registry.names);
+    let mut outcome = Outcome::default();
+    let mut warm = batches.screen(server.address, None).await?;
+    for _ in 1..WARM_UPS {
+        if warm.elsewhere == 0 {
+            break;
+        }
+        warm = batches.screen(server.address, Some(&warm.verdicts)).await?;
+    }
+    for _ in 0..bench.options.rounds {
+        let busy = saturate(&single, bench.options.slice()).await?;
+        outcome.note("single calls a second", busy.rate());
+        outcome.level("the local cache", &[&busy]);
+        let pass = batches.screen(server.address, Some(&warm.verdicts)).await?;
+        outcome.note("decisions a second", pass.rate());
+        let elsewhere = pass.elsewhere as f64 / registry.names.len() as f64;
+        outcome.elsewhere("the local cache", elsewhere);
+    }
+    let single = outcome.median("single calls a second");
+    let screened = outcome.median("decisions a second");
+    outcome.row(
+        format!("ScreenDomains, {} cached names", registry.names.len()),
+        format!("single calls {}", rate(single)),
+        rate(screened),
+        (screened / single, Unit::Ratio),
+        Goal::AtLeast(6.0),
+    );
+    outcome.notes.push(format!(
+        "{WAYS} streams, batches of 1000, each verdict compared"
+    ));
+    if registry.names.len() < 900_000 {
+        outcome
+            .notes
+            .push("`--domains 6000000` screens one million names".to_owned());
+    }
+    Ok(outcome)
+}
