@@ -16,7 +16,7 @@ use std::sync::Arc;
 use icpgate::bootstrap::{self, Parts};
 use icpgate::clock::FixedClock;
 use icpgate::config::{Config, Flag, Inputs, load};
-use icpgate::generate::{Parameters, Records, domain_name};
+use icpgate::generate::{FIRST_DAY, LAST_DAY, Parameters, Records, domain_name};
 use icpgate::intake::ndjson::{Limits, Lines};
 use icpgate::intake::{Violation, import};
 use icpgate::proto::v1;
@@ -30,12 +30,10 @@ use jiff::{SignedDuration, Timestamp};
 /// A working day.
 const DAY: Date = date(2026, 11, 20);
 
-/// What a share may differ from its expectation in a sample, in standard deviations; holders with
-/// many names make the draws of domains less independent than that, which `SLACK` allows for.
-const DEVIATIONS: f64 = 5.0;
-
-/// See [`DEVIATIONS`].
-const SLACK: f64 = 2.0;
+/// What a share may differ from its expectation in a sample, in standard deviations. The seed is
+/// fixed, so that this is about the table and not about luck; holders with many names make the
+/// draws of websites and domains a little less independent than the formula has them.
+const DEVIATIONS: f64 = 4.0;
 
 fn run(folder: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_icpgate"))
@@ -79,7 +77,10 @@ fn the_same_seed_day_and_provider_give_the_same_octets_for_ever() {
     assert!(first.stderr.is_empty(), "{}", told(&first));
     // Whoever changes this changes every registry that anybody has generated: it belongs into the
     // change log.
-    assert_eq!(blake3::hash(&first.stdout).to_hex().as_str(), "PIN",);
+    assert_eq!(
+        blake3::hash(&first.stdout).to_hex().as_str(),
+        "65b1dcbfcbfdb6cda1674751d8af5a51b231c91bc2de787f174043b642443d90",
+    );
     assert_eq!(run(folder.path(), &args).stdout, first.stdout);
     for other in [
         ["--seed", "8"],
@@ -271,7 +272,7 @@ impl Counts {
         let deviation = (expected * (1.0 - expected) / whole_count).sqrt();
         let found = part_count / whole_count;
         assert!(
-            (found - expected).abs() <= DEVIATIONS * SLACK * deviation,
+            (found - expected).abs() <= DEVIATIONS * deviation,
             "{part} of {whole}: {found:.4} ({part_count} of {whole_count}), expected {expected}"
         );
     }
@@ -292,7 +293,7 @@ fn proportions_are_those_of_the_table() {
     for record in Records::new(&parameters(20_000)) {
         count(record, &mut counts);
     }
-    assert_eq!(counts.of("registration"), 20_000.0);
+    assert_eq!(counts.0.get("registration"), Some(&20_000));
     // 1.3 websites to a holder, 1.3 domains to a website; cells cut a little off the tail.
     counts.ratio("website", "subject", 1.3);
     counts.ratio("domain of website", "website", 1.3);
@@ -321,10 +322,12 @@ fn proportions_are_those_of_the_table() {
     counts.share("registrar not approved", "registration", 0.012);
     counts.share("UNVERIFIED", "registration", 0.004);
     counts.share("not in library", "registration", 0.003);
-    counts.share("suffix cn", "registration", 0.36);
-    counts.share("suffix com", "registration", 0.335);
+    // Over the suffixes of all natures.
+    counts.share("suffix cn", "registration", 0.378);
+    counts.share("suffix com", "registration", 0.336);
     counts.share("block of a domain", "registration", 0.0015);
-    counts.ratio("application FIRST_FILING", "unfiled domain", 0.425);
+    // Of all holders; those in the subject records are 96 % of them.
+    counts.share("application FIRST_FILING", "subject", 0.017 / 0.96);
     for rare in [
         "approval",
         "block of a domain",
@@ -450,7 +453,14 @@ fn keys_are_unique_and_what_is_referred_to_comes_before() {
         let before = match &record {
             Record::Service(it) => Some(format!("subject {}", it.subject_number)),
             Record::Access(it) => Some(format!("service {}", it.service_number)),
-            _ => None,
+            Record::Application(_)
+            | Record::Approval(_)
+            | Record::Block(_)
+            | Record::DisplayObservation(_)
+            | Record::Licence(_)
+            | Record::PublicSecurityFiling(_)
+            | Record::Registration(_)
+            | Record::Subject(_) => None,
         };
         if let Some(before) = before {
             assert!(keys.contains(&before), "{} before {before}", key(&record));
@@ -478,9 +488,9 @@ fn config(folder: &Path) -> Config {
         value,
     };
     let inputs = Inputs {
-        folder: folder.to_owned(),
         file: None,
-        environment: Vec::new(),
+        directory: folder.to_owned(),
+        variables: Vec::new(),
         flags: vec![
             flag("store.path", path("records.sqlite")),
             flag("privacy.key_file", path("privacy.key")),
@@ -491,26 +501,35 @@ fn config(folder: &Path) -> Config {
 
 async fn imported(parts: &Parts, domains: u64, now: Timestamp) -> u64 {
     let mut text = Vec::new();
+    let mut count = 0;
     for record in Records::new(&parameters(domains)) {
         serde_json::to_writer(&mut text, &record).unwrap();
         text.push(b'\n');
+        count += 1;
     }
-    let count = text.iter().filter(|octet| **octet == b'\n').count();
     let lines = Lines::new(Cursor::new(text), Limits::default())
         .await
         .unwrap();
     let store = &*parts.store;
     let report = import(lines.into_stream(), &parts.intake, store, |_| {}, || now).await;
     let report = report.unwrap();
-    let told = |violations: &Vec<Violation>| violations[0].description(Language::English);
     if let Some((line, violations)) = report.rejected.first() {
-        panic!("line {line}: {}: {}", violations[0].field, told(violations));
+        let told: Vec<String> = violations.iter().map(told_of).collect();
+        panic!("line {line}: {}", told.join("; "));
     }
     assert_eq!(report.file_problem, None);
     assert_eq!((report.unchanged, report.rejected_count), (0, 0));
     assert_eq!(report.accepted, report.lines);
-    assert_eq!(report.lines, u64::try_from(count).unwrap());
+    assert_eq!(report.lines, count);
     report.accepted
+}
+
+fn told_of(violation: &Violation) -> String {
+    format!(
+        "{}: {}",
+        violation.field,
+        violation.description(Language::English)
+    )
 }
 
 fn question(domain: String, product: v1::Product) -> v1::CheckProvisioningRequest {
@@ -567,10 +586,35 @@ async fn records_are_imported_whole_and_answered_plausibly() {
     within(&hosting, Verdict::Deny, 640, 820);
     assert_eq!(unknown.verdict, Verdict::Deny);
     assert!(
-        unknown.reasons.contains(&Reason::FilingNotFound),
+        unknown.reasons().contains(&Reason::FilingNotFound),
         "{:?}",
-        unknown.reasons
+        unknown.reasons()
     );
+}
+
+/// Whatever the seed and the day, nothing is refused, also at the very beginning of the day.
+#[tokio::test]
+async fn nothing_is_refused_on_any_day() {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = bootstrap::open(&config(folder.path()), true).await.unwrap();
+    for (seed, as_of) in [
+        (0, FIRST_DAY),
+        (1, date(2024, 2, 29)),
+        (2, date(2026, 1, 1)),
+        (u64::MAX, LAST_DAY),
+    ] {
+        let parameters = Parameters {
+            seed,
+            as_of,
+            ..parameters(2_000)
+        };
+        for record in Records::new(&parameters) {
+            let text = serde_json::to_string(&record).unwrap();
+            if let Err(violations) = parts.intake.record(record, start_of(as_of)) {
+                panic!("{seed}, {as_of}: {text}: {violations:?}");
+            }
+        }
+    }
 }
 
 /// Verdicts about every third of the first 3,000 names.

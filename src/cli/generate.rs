@@ -89,7 +89,7 @@ pub fn run(args: &GenerateArgs, provider_id: &ProviderId, now: Timestamp) -> Res
     let written = write_records(
         &parameters,
         &mut records,
-        progress(&args.output, args.domains),
+        &progress(&args.output, args.domains),
     )
     .and_then(|count| records.finish().map(|()| count));
     let count = ended(written, &args.output)?;
@@ -111,12 +111,15 @@ pub fn run(args: &GenerateArgs, provider_id: &ProviderId, now: Timestamp) -> Res
 }
 
 /// Writes all records and returns their number.
-fn write_records(parameters: &Parameters, sink: &mut Sink, bar: ProgressBar) -> io::Result<u64> {
+fn write_records(parameters: &Parameters, sink: &mut Sink, bar: &ProgressBar) -> io::Result<u64> {
     let mut records = Records::new(parameters);
     let mut count = 0_u64;
+    let mut line = Vec::new();
     while let Some(record) = records.next() {
-        serde_json::to_writer(sink.writer(), &record)?;
-        sink.writer().write_all(b"\n")?;
+        line.clear();
+        serde_json::to_writer(&mut line, &record)?;
+        line.push(b'\n');
+        sink.writer().write_all(&line)?;
         count += 1;
         if count.is_multiple_of(PACE) {
             bar.set_position(records.domains());

@@ -1,6 +1,6 @@
 //! Draws that are the same on every machine and in every version.
 //!
-//! ChaCha with eight rounds, by its definition (RFC 8439, with a 64-bit stream number): neither the
+//! `ChaCha` with eight rounds, by its definition (RFC 8439, with a 64-bit stream number): neither the
 //! generator nor what is made of its words may change, or the same seed gives another registry.
 //! **Absent on purpose:** the distributions of a library, which may change with its versions.
 

@@ -144,8 +144,9 @@ pub(super) fn home_page(
             holder.province.public_security_prefix(),
             holder.province.code(),
         );
-        // INVARIANT: below 10^8 names, the two halves of their number have room.
-        let (high, low) = (site.first / 1_000_000, site.first % 1_000_000);
+        // INVARIANT: below 10^8 names, both parts of their number have room. The serial 000000 is
+        // that of templates.
+        let (high, low) = (site.first / 999_999, site.first % 999_999 + 1);
         let after = dice.between(0, MONTH);
         out.push_back(reported(Record::PublicSecurityFiling(
             v1::PublicSecurityFiling {

@@ -103,11 +103,16 @@ pub(super) fn write(
     out: &mut VecDeque<v1::Record>,
 ) {
     let holder = draw(names, world, dice);
-    let licence = evidence::licence(&holder, world, dice);
-    let number = match names.plan.standing {
-        Standing::Filed => filing::subject_number(&holder, licence.as_ref(), world, dice),
-        Standing::Applying | Standing::Unfiled => None,
+    let filed = match names.plan.standing {
+        Standing::Filed => true,
+        Standing::Applying | Standing::Unfiled => false,
     };
+    let licence = filed
+        .then(|| evidence::licence(&holder, world, dice))
+        .flatten();
+    let number = filed
+        .then(|| filing::subject_number(&holder, licence.as_ref(), world, dice))
+        .flatten();
     if let Some(number) = number {
         filing::write(&holder, &number, &names.sites, world, dice, out, licence);
         if dice.happens(BLOCKED_SUBJECTS) {

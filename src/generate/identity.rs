@@ -92,7 +92,7 @@ pub(super) fn with_organisation_code(mut party: Party) -> Party {
 
 /// The same organisation under another name.
 pub(super) fn with_former_name(mut party: Party) -> Party {
-    party.name.insert_str(0, "原");
+    party.name.insert(0, '原');
     party
 }
 
@@ -215,13 +215,14 @@ mod tests {
             let company = organisation(9, number, nature, entity, province, province);
             let code = &company.certificate.number;
             well_formed(CertificateKind::UnifiedSocialCreditCode, code);
-            assert_eq!(&code[8..10], "YY");
+            assert_eq!(code.get(8..10), Some("YY"));
             let old = with_organisation_code(company.clone()).certificate.number;
             well_formed(CertificateKind::OrganisationCode, &old);
             let person = person(9, number, province);
             let id = &person.certificate.number;
             well_formed(CertificateKind::ResidentId, id);
-            assert!(id[6..10].parse::<u16>().unwrap() < 1860, "{id}");
+            let born: u16 = id.get(6..10).unwrap().parse().unwrap();
+            assert!(born < 1860, "{id}");
             let passport = with_passport(person.clone(), number).certificate.number;
             well_formed(CertificateKind::Passport, &passport);
             for name in [&company.name, &person.name] {

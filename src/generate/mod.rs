@@ -62,7 +62,7 @@ pub struct Parameters {
 /// The records of a registry, in an order in which they can be imported.
 pub struct Records {
     world: World,
-    domains: u64,
+    wanted: u64,
     cell: u64,
     /// What is left of the holders of the cell before it.
     holders: std::vec::IntoIter<holder::Names>,
@@ -77,7 +77,7 @@ impl Records {
     pub fn new(parameters: &Parameters) -> Self {
         Self {
             world: World::new(parameters),
-            domains: parameters.domains.min(MOST_DOMAINS),
+            wanted: parameters.domains.min(MOST_DOMAINS),
             cell: 0,
             holders: Vec::new().into_iter(),
             dice: dice::Dice::new(parameters.seed, 0, dice::Purpose::Details),
@@ -95,7 +95,7 @@ impl Records {
     /// Takes up the next cell; `false` where there is none.
     fn next_cell(&mut self) -> bool {
         let first = self.cell * u64::from(CELL);
-        let Some(left) = self.domains.checked_sub(first).filter(|left| *left > 0) else {
+        let Some(left) = self.wanted.checked_sub(first).filter(|left| *left > 0) else {
             return false;
         };
         let seed = self.world.seed;

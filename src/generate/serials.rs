@@ -22,6 +22,9 @@ const LICENCES: u32 = 9_999;
 /// Prime to [`FILINGS`], so that its multiples run through all serials.
 const STEP: u64 = 618_031;
 
+/// Year and serial of 12345678, which stands in templates too.
+const TEMPLATE: (i16, u64) = (2012, 345_678);
+
 /// Who issues a licence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Issuer {
@@ -53,13 +56,18 @@ impl Serials {
             self.filings.get(&(province, year)).copied().unwrap_or(0) < FILINGS
         })?;
         let given = self.filings.entry((province, year)).or_default();
-        let serial = serial(*given);
+        let mut number = serial(*given);
+        if (year, number) == TEMPLATE {
+            // INVARIANT: it is not the last one.
+            *given += 1;
+            number = serial(*given);
+        }
         *given += 1;
         let prefix = province.icp_prefix();
         Some(if year < FOUR_DIGIT_YEARS {
-            format!("{prefix}ICP备{:02}{serial:06}号", year % 100)
+            format!("{prefix}ICP备{:02}{number:06}号", year % 100)
         } else {
-            format!("{prefix}ICP备{year:04}{serial:06}号")
+            format!("{prefix}ICP备{year:04}{number:06}号")
         })
     }
 
@@ -114,6 +122,21 @@ mod tests {
             seen[serial] = true;
         }
         assert_eq!(seen.iter().position(|seen| !seen), Some(0));
+    }
+
+    #[test]
+    fn the_number_of_templates_is_left_out() {
+        let at = (0..FILINGS)
+            .find(|given| serial(*given) == 345_678)
+            .unwrap();
+        assert!(at + 1 < FILINGS, "{at}");
+        for year in [2012, 2013] {
+            let mut serials = Serials::default();
+            serials.filings.insert((Province::Beijing, year), at);
+            let number = serials.filing(Province::Beijing, year, 2026).unwrap();
+            assert_eq!(number == "京ICP备13345678号", year == 2013, "{number}");
+            assert!(SubjectNumber::parse(&number, 2026).is_ok(), "{number}");
+        }
     }
 
     #[test]
