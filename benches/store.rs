@@ -23,6 +23,7 @@ use sqlx::{Connection as _, Row as _};
 #[expect(dead_code, reason = "the tests of the store use more of it")]
 #[path = "../tests/store/samples.rs"]
 mod samples;
+#[expect(dead_code, reason = "the tests of the store use more of it")]
 #[path = "../tests/servers"]
 mod servers {
     pub(crate) mod postgres;

@@ -27,6 +27,8 @@ struct Current<'a> {
     payload: &'a [u8],
     /// Whether it held before the write.
     stored: bool,
+    /// Whether some version of the key did.
+    known: bool,
 }
 
 /// A version to be written.
@@ -36,14 +38,24 @@ pub(super) struct Version<'a> {
     pub(super) row: &'a Row,
 }
 
+/// A version that holds after the write.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Holding<'a> {
+    pub(super) kind: i64,
+    pub(super) key: &'a str,
+    pub(super) version: i64,
+    /// Whether another version of the key held before.
+    pub(super) known: bool,
+}
+
 /// What a write comes to.
 #[derive(Default)]
 pub(super) struct Plan<'a> {
     pub(super) versions: Vec<Version<'a>>,
     /// Key, number and payload of versions that held before and do not any more.
     pub(super) replaced: Vec<(&'a str, i64, &'a [u8])>,
-    /// Key and number of the versions that hold afterwards, in the order of the keys.
-    pub(super) records: Vec<(i64, &'a str, i64)>,
+    /// The versions that hold afterwards, in the order of the keys.
+    pub(super) records: Vec<Holding<'a>>,
     /// Handles of the versions that hold afterwards, in order.
     pub(super) handles: Vec<(&'a Handle, i64)>,
     pub(super) unchanged: u64,
@@ -71,6 +83,7 @@ pub(super) fn plan<'a>(rows: &'a [Row], stored: &'a [Stored], mut next: i64) -> 
                         source,
                         payload,
                         stored: true,
+                        known: true,
                     },
                 )
             },
@@ -98,6 +111,7 @@ pub(super) fn plan<'a>(rows: &'a [Row], stored: &'a [Stored], mut next: i64) -> 
         let Row {
             source, payload, ..
         } = row;
+        let known = here.is_some_and(|here| here.known);
         current.insert(
             place,
             Current {
@@ -105,14 +119,20 @@ pub(super) fn plan<'a>(rows: &'a [Row], stored: &'a [Stored], mut next: i64) -> 
                 source,
                 payload,
                 stored: false,
+                known,
             },
         );
         next += 1;
     }
     for Version { id, row, .. } in &plan.versions {
         let place = (row.kind, row.key.as_str());
-        if current.get(&place).is_some_and(|here| here.version == *id) {
-            plan.records.push((row.kind, &row.key, *id));
+        if let Some(here) = current.get(&place).filter(|here| here.version == *id) {
+            plan.records.push(Holding {
+                kind: row.kind,
+                key: &row.key,
+                version: *id,
+                known: here.known,
+            });
             plan.handles
                 .extend(row.handles.iter().map(|handle| (handle, *id)));
         }
@@ -143,7 +163,7 @@ pub(super) fn dropped_handles(plan: &Plan<'_>) -> Result<Vec<(Handle, i64)>, Sto
     Ok(handles)
 }
 
-/// Checks that a statement has removed what was there.
+/// Checks that a statement has written, or removed, as many rows as it should have.
 ///
 /// # Errors
 /// [`StoreError::Inconsistent`] where it has not.
@@ -158,7 +178,7 @@ pub(super) fn expect_rows(
         Err(StoreError::Inconsistent {
             table,
             key: String::new(),
-            problem: format!("{expected} rows were to be removed, and {affected} were there"),
+            problem: format!("{expected} rows were to be written or removed, and {affected} were"),
         })
     }
 }

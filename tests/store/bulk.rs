@@ -2,15 +2,20 @@
 
 use std::fmt::Arguments;
 use std::io::Write as _;
+use std::process::Command;
 
-use icpgate::store::{Freshness, NewRecord, Store as _};
+use icpgate::store::{Freshness, NewRecord, PostgresOptions, PostgresStore, Store};
 use icpgate_policy::facts::Revision;
 
 use crate::samples::{at, named, new, service};
+use crate::servers::postgres::database;
 use crate::sqlite::SqliteFile;
 
 const RECORDS: u32 = 100_000;
 const BATCH: u32 = 5_000;
+
+/// Variable that tells a test that it is the child.
+const CHILD: &str = "ICPGATE_TEST_ALONE";
 
 /// Memory that an import of [`RECORDS`] may add, in bytes: the writer's page cache of 64 MiB,
 /// two batches, and what the allocator keeps. The records themselves are more than that in a
@@ -38,10 +43,25 @@ fn resident() -> Option<u64> {
         .map(|pages| pages * 4096)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_import_of_many_records_holds_little_memory() {
-    let file = SqliteFile::new();
-    let store = file.store().await;
+/// Runs a test of this file in a process of its own: other tests take memory too. Returns whether
+/// this is that process.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test runs itself as a child and says by a variable that it is one"
+)]
+fn is_alone(test: &str) -> bool {
+    if std::env::var_os(CHILD).is_some() {
+        return true;
+    }
+    let status = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", &format!("bulk::{test}"), "--nocapture"])
+        .env(CHILD, "")
+        .status();
+    assert!(status.unwrap().success());
+    false
+}
+
+async fn import(store: &dyn Store) {
     store.put(batch(0), at(0)).await.unwrap();
     let before = resident();
     for first in (0..RECORDS).step_by(BATCH as usize) {
@@ -61,12 +81,23 @@ async fn an_import_of_many_records_holds_little_memory() {
         Revision(u64::from(RECORDS / BATCH))
     );
     assert_eq!(store.counts().await.unwrap()[0].1, u64::from(RECORDS));
-    let found = store
-        .find(
-            &[vec![named(&format!("d{}.cn", RECORDS - 1))]],
-            Freshness::Newest,
-        )
-        .await
-        .unwrap();
+    let sets = [vec![named(&format!("d{}.cn", RECORDS - 1))]];
+    let found = store.find(&sets, Freshness::Newest).await.unwrap();
     assert_eq!(found.sets[0].len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_import_into_sqlite_holds_little_memory() {
+    if is_alone("an_import_into_sqlite_holds_little_memory") {
+        import(&SqliteFile::new().store().await).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_import_into_postgres_holds_little_memory() {
+    if is_alone("an_import_into_postgres_holds_little_memory") {
+        let url = database().await;
+        let store = PostgresStore::open(&url, PostgresOptions::default()).await;
+        import(&store.unwrap()).await;
+    }
 }

@@ -32,7 +32,7 @@ pub(super) fn open_error(
                 "this user lacks a right; let it use and create in the schema, or run \
                  `icpgate migrate` as the owner and grant this user its tables"
             }
-            _ if matches!(source, sqlx::Error::Tls(_)) => {
+            _ if is_about_encryption(&source) => {
                 return unusable(
                     place,
                     format!(
@@ -45,6 +45,13 @@ pub(super) fn open_error(
         };
         unusable(place, problem)
     }
+}
+
+/// Whether no encrypted connection came about: a certificate is not trusted, or one side wants what
+/// the other does not offer. The library for it reports that as data that are not valid.
+fn is_about_encryption(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Tls(_))
+        || matches!(error, sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData)
 }
 
 /// The database cannot be used as a store; `problem` says why and what to do.

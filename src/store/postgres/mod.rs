@@ -5,6 +5,8 @@
 //! **Absent on purpose:** text of the password in any error.
 //! Start at [`PostgresStore::open`]; the statements are in `read`, `write` and `decisions`.
 
+mod bulk;
+mod copy;
 mod decisions;
 mod errors;
 mod line;

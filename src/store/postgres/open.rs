@@ -14,7 +14,7 @@ use super::errors::{open_error, unusable};
 use super::line::Line;
 use super::replica::Replica;
 use super::{PostgresOptions, PostgresStore};
-use crate::store::StoreError;
+use crate::store::{Store as _, StoreError};
 
 /// Time for which a caller waits for a connection.
 const ACQUIRE: Duration = Duration::from_secs(2);
@@ -117,6 +117,39 @@ const MIGRATIONS: [(i64, &str, &str); 10] = [
     ),
 ];
 
+/// Parameters of an address that the driver knows; settings as `options[name]` besides.
+const PARAMETERS: [&str; 18] = [
+    "application_name",
+    "dbname",
+    "host",
+    "hostaddr",
+    "options",
+    "password",
+    "port",
+    "ssl-ca",
+    "ssl-cert",
+    "ssl-key",
+    "ssl-mode",
+    "ssl-root-cert",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+    "statement-cache-capacity",
+    "user",
+];
+
+/// Those of them that name files.
+const FILES: [&str; 7] = [
+    "ssl-ca",
+    "ssl-cert",
+    "ssl-key",
+    "ssl-root-cert",
+    "sslcert",
+    "sslkey",
+    "sslrootcert",
+];
+
 /// Table in which sqlx keeps what it has applied.
 const MIGRATION_TABLE: &str = "_sqlx_migrations";
 
@@ -140,8 +173,10 @@ pub(super) async fn open(
     url: &str,
     options: &PostgresOptions,
 ) -> Result<PostgresStore, StoreError> {
-    let connect = parse(url)?;
-    let replica = options.read_url.as_deref().map(parse).transpose()?;
+    let connect = parse("postgres://…", url)?;
+    let replica = options.read_url.as_deref();
+    let replica = replica.map(|url| parse("postgres://… (the read replica)", url));
+    let replica = replica.transpose()?;
     let place = place(&connect);
     let store = prepare(&place, &connect, options).await?;
 
@@ -160,7 +195,7 @@ pub(super) async fn open(
         Replica::new(sized(options.connections).connect_lazy_with(connect))
     });
     let listening = sized(2).max_lifetime(None).idle_timeout(None);
-    Ok(PostgresStore {
+    let store = PostgresStore {
         main: pool(&place, options.connections, reading.clone()).await?,
         writer: pool(&place, 1, writing).await?,
         service: pool(&place, 1, reading).await?,
@@ -168,19 +203,77 @@ pub(super) async fn open(
         replica,
         store,
         written: AtomicU64::new(0),
-    })
+    };
+    // What answers and is another store was named by mistake. What does not answer may be on its
+    // way, and is told when the first question finds it so.
+    match store.replica_revision().await {
+        Some(Err(error @ StoreError::Unusable { .. })) => {
+            store.close().await;
+            Err(error)
+        }
+        Some(_) | None => Ok(store),
+    }
 }
 
-fn parse(url: &str) -> Result<PgConnectOptions, StoreError> {
+/// Reads an address; `place` stands for it in errors, because it may hold a password.
+fn parse(place: &str, url: &str) -> Result<PgConnectOptions, StoreError> {
+    let named = known_parameters(place, url)?;
     // The error of the parser may quote the address.
     let connect: PgConnectOptions = url.parse().map_err(|_| {
         unusable(
-            "postgres://…",
+            place,
             "it is not the address of a PostgreSQL server; write \
              `postgres://user:password@host:port/database?sslmode=verify-full`",
         )
     })?;
-    Ok(connect.application_name("icpgate"))
+    Ok(if named {
+        connect
+    } else {
+        connect.application_name("icpgate")
+    })
+}
+
+/// Refuses parameters that the driver does not know: it would leave them out, a misspelt
+/// `sslmode` too, and write them to the log with their values. Returns whether the address names
+/// the application.
+fn known_parameters(place: &str, url: &str) -> Result<bool, StoreError> {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    let query = query.split_once('#').map_or(query, |(query, _)| query);
+    let mut named = false;
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let is_setting = name.starts_with("options[") && name.ends_with(']');
+        if !is_setting && !PARAMETERS.contains(&&*name) {
+            // What is no name may be a part of a password with a question mark in it.
+            let is_name = |name: &str| {
+                let plain = |octet: u8| octet.is_ascii_lowercase() || b"_-".contains(&octet);
+                name.len() <= 32 && name.bytes().all(plain) && query.contains(&format!("{name}="))
+            };
+            let which = if is_name(&name) {
+                format!("the parameter `{name}`")
+            } else {
+                "something behind its question mark".to_owned()
+            };
+            return Err(unusable(
+                place,
+                format!(
+                    "{which} is not known here; give sslmode, sslrootcert, sslcert, sslkey, \
+                     options, or host, port, user, password and dbname, and write a question mark \
+                     in a password as %3F"
+                ),
+            ));
+        }
+        named |= name == "application_name";
+        if FILES.contains(&&*name) {
+            // Else it would look like a server that is not there.
+            std::fs::File::open(&*value).map_err(|error| {
+                unusable(
+                    place,
+                    format!("the file of `{name}` cannot be read: {error}"),
+                )
+            })?;
+        }
+    }
+    Ok(named)
 }
 
 /// What may be shown of an address.
@@ -356,6 +449,22 @@ mod tests {
         assert_eq!(names("sqlite"), known);
     }
 
+    #[tokio::test]
+    async fn an_unknown_parameter_is_named_without_its_value() {
+        let url = "postgres://db/x?sslmode=verify-full&sslrotcert=/etc/hunter2.pem";
+        let error = open(url, &PostgresOptions::default()).await.unwrap_err();
+        let told = error.to_string();
+        assert!(told.contains("`sslrotcert` is not known"), "{told}");
+        assert!(!told.contains("hunter2"), "{told}");
+        for known in [
+            "postgres://db/x?sslmode=verify-full&options=-c%20a%3Db&user=u",
+            "postgres://db/x?options[search_path]=a&options%5Bjit%5D=on",
+        ] {
+            assert!(!known_parameters("", known).unwrap(), "{known}");
+        }
+        assert!(known_parameters("", "postgres://db/x?application_name=a").unwrap());
+    }
+
     #[test]
     fn the_password_is_not_part_of_the_place() {
         let connect: PgConnectOptions = "postgres://icp:hunter2@db:5433/records".parse().unwrap();
@@ -368,6 +477,9 @@ mod tests {
         for url in [
             "postgres://icp:hunter2@db:port/x",
             "postgres://icp:hunter2@db/x?sslmode=hunter2",
+            "postgres://icp:12?hunter2@db/x",
+            "postgres://icp:12?hunter2=@db/x",
+            "postgres://icp@db/x?pasword=hunter2",
         ] {
             let error = open(url, &options).await.unwrap_err();
             assert!(matches!(error, StoreError::Unusable { .. }), "{error:?}");

@@ -11,7 +11,7 @@ use icpgate_policy::records::Handle;
 use sqlx::PgPool;
 use tokio::time::Instant;
 
-use super::PostgresStore;
+use super::{PostgresStore, within};
 use crate::store::{Found, Freshness, StoreError};
 
 /// Time that the replica has for an answer, waiting for a connection included. Short beside that
@@ -62,6 +62,17 @@ impl Replica {
 }
 
 impl PostgresStore {
+    /// Newest revision that the read replica has; `None` where the store has no replica.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] where it is no replica of this store; else why it does not answer.
+    pub async fn replica_revision(&self) -> Option<Result<Revision, StoreError>> {
+        let replica = self.replica.as_ref()?;
+        let asking = self.find_sets(&replica.pool, &[]);
+        let found = within(ANSWER, "reach the read replica", asking).await;
+        Some(found.map(|found| found.revision))
+    }
+
     /// Finds where the freshness allows: in the replica, or in the primary.
     pub(super) async fn find_fresh(
         &self,
@@ -79,7 +90,7 @@ impl PostgresStore {
             // Whoever wrote through this store reads what was written.
             let wanted = wanted.max(self.written());
             let asking = self.find_sets(&replica.pool, sets);
-            match super::within(ANSWER, "find records in the replica", asking).await {
+            match within(ANSWER, "find records in the replica", asking).await {
                 Ok(found) => {
                     replica.note(None);
                     if found.revision >= wanted {

@@ -1,19 +1,24 @@
 //! Writing records: one transaction, one revision. What is written is worked out by [`plan`].
 //!
-//! Rows travel as arrays, one a column, in one statement whatever their number. Absent is COPY
-//! into a staging table: a cancelled call would leave its connection in the middle of one.
+//! The rows of a small write travel as arrays, one a column, in one statement: the fewest round
+//! trips. Those of a large one go by COPY, in [`bulk`].
 
 use icpgate_policy::records::Handle;
 use jiff::Timestamp;
-use sqlx::Row as _;
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgConnection;
+use sqlx::{Connection as _, Postgres, Row as _};
 
-use super::PostgresStore;
+use super::bulk::Failure;
 use super::errors::store_error;
 use super::read::revision;
+use super::{PostgresStore, bulk};
 use crate::store::encoding::{self, Row};
 use crate::store::plan::{Plan, Stored, dropped_handles, expect_rows, plan};
 use crate::store::{NewRecord, StoreError, Written};
+
+/// Versions from which on a write goes by COPY.
+const MANY: usize = 256;
 
 /// The isolation is named because the server may have another default: a write that waited for
 /// the one before must then see it.
@@ -80,7 +85,12 @@ impl PostgresStore {
         let error = store_error("put records");
         let at = at.as_microsecond();
         let rows = encoding::rows(records).await?;
-        let mut transaction = self.writer.begin_with(PUT_BEGIN).await.map_err(error)?;
+        let mut borrowed = Borrowed {
+            connection: self.writer.acquire().await.map_err(error)?,
+            close: false,
+        };
+        let beginning = borrowed.connection.begin_with(PUT_BEGIN);
+        let mut transaction = beginning.await.map_err(error)?;
         let (head, last): (i64, i64) = sqlx::query_as(PUT_LOCK)
             .fetch_one(&mut *transaction)
             .await
@@ -91,8 +101,18 @@ impl PostgresStore {
         if !plan.versions.is_empty() {
             new_head += 1;
             let dropped = dropped_handles(&plan)?;
-            let gone = write(&mut transaction, &plan, &dropped, (new_head, last, at)).await;
-            expect_rows("handle", gone.map_err(error)?, dropped.len())?;
+            let place = (new_head, last, at);
+            if plan.versions.len() < MANY {
+                let gone = write(&mut transaction, &plan, &dropped, place).await;
+                expect_rows("handle", gone.map_err(error)?, dropped.len())?;
+            } else {
+                borrowed.close = true;
+                let written = bulk::write(&mut transaction, &plan, &dropped, place).await;
+                written.map_err(|failure| match failure {
+                    Failure::Sql(source) => error(source),
+                    Failure::Store(error) => error,
+                })?;
+            }
         }
         if !plan.added.is_empty() {
             let (kinds, added): (Vec<i64>, Vec<i64>) = plan.added.iter().unzip();
@@ -105,11 +125,28 @@ impl PostgresStore {
                 .map_err(error)?;
         }
         transaction.commit().await.map_err(error)?;
+        borrowed.close = false;
         Ok(Written {
             revision: revision(new_head),
             accepted: plan.versions.len() as u64,
             unchanged: plan.unchanged,
         })
+    }
+}
+
+/// The connection of a write.
+struct Borrowed {
+    connection: PoolConnection<Postgres>,
+    /// Whether it may be in the middle of a COPY, and is of no more use where the write ends now:
+    /// the next one would take what is left of this one's answers for its own.
+    close: bool,
+}
+
+impl Drop for Borrowed {
+    fn drop(&mut self) {
+        if self.close {
+            self.connection.close_on_drop();
+        }
     }
 }
 
@@ -133,7 +170,7 @@ async fn look_up(connection: &mut PgConnection, rows: &[Row]) -> Result<Vec<Stor
     stored.collect()
 }
 
-/// Writes a plan; returns the number of handles dropped.
+/// Writes a small plan; returns the number of handles dropped.
 async fn write(
     connection: &mut PgConnection,
     plan: &Plan<'_>,
@@ -141,7 +178,7 @@ async fn write(
     (revision, last, at): (i64, i64, i64),
 ) -> Result<u64, sqlx::Error> {
     let newest = plan.versions.last().map_or(last, |version| version.id);
-    let versions = &plan.versions;
+    let (versions, records) = (&plan.versions, &plan.records);
     let rows = || versions.iter().map(|version| version.row);
     let done = sqlx::query(PUT)
         .bind(revision)
@@ -161,9 +198,9 @@ async fn write(
         .bind(versions.iter().map(|new| new.previous).collect::<Vec<_>>())
         .bind(rows().map(leads_text).collect::<Vec<_>>())
         .bind(rows().map(|row| &*row.payload).collect::<Vec<_>>())
-        .bind(plan.records.iter().map(|row| row.0).collect::<Vec<_>>())
-        .bind(plan.records.iter().map(|row| row.1).collect::<Vec<_>>())
-        .bind(plan.records.iter().map(|row| row.2).collect::<Vec<_>>())
+        .bind(records.iter().map(|row| row.kind).collect::<Vec<_>>())
+        .bind(records.iter().map(|row| row.key).collect::<Vec<_>>())
+        .bind(records.iter().map(|row| row.version).collect::<Vec<_>>())
         .bind(
             plan.handles
                 .iter()

@@ -235,12 +235,12 @@ async fn write(
         },
     )
     .await?;
-    for_rows(
-        connection,
-        PUT_RECORDS,
-        &plan.records,
-        |query, (kind, key, version)| query.bind(kind).bind(*key).bind(version),
-    )
+    for_rows(connection, PUT_RECORDS, &plan.records, |query, holding| {
+        query
+            .bind(holding.kind)
+            .bind(holding.key)
+            .bind(holding.version)
+    })
     .await?;
     for_rows(
         connection,

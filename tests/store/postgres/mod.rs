@@ -1,5 +1,11 @@
 //! The `PostgreSQL` engine: the suite of all engines, and its server.
 
+mod faults;
+mod order;
+mod plans;
+mod replica;
+mod tls;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
