@@ -1,0 +1,20 @@
+//! The product while what it depends on fails: real servers, real processes, faults on command.
+
+#[cfg(test)]
+mod database;
+#[cfg(test)]
+mod fleet;
+#[cfg(test)]
+mod gate;
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod proxy;
+#[cfg(test)]
+mod random;
+#[cfg(test)]
+mod redis;
+#[cfg(test)]
+mod servers;
+#[cfg(test)]
+mod world;
