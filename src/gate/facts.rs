@@ -177,7 +177,15 @@ impl Sources {
     pub(super) async fn fetch(&self, wants: Vec<Want>) -> Vec<Result<Fetched, Missed>> {
         let now = self.clock.now();
         let mut sought: Vec<Sought> = wants.into_iter().map(|want| self.seek(want, now)).collect();
-        if self.caches.applied.is_current(now) {
+        let applied = &self.caches.applied;
+        if applied.is_lost() {
+            // The follower of the log has found the store away, and goes on asking it. Where held
+            // facts will do, callers need not ask as well, and wait.
+            self.stand_in(&mut sought, now);
+            self.ask_shared(&mut sought, now, |sought| sought.want.stale_for.is_some())
+                .await;
+            self.stand_in(&mut sought, now);
+        } else if applied.is_current(now) {
             self.ask_shared(&mut sought, now, |sought| self.cacheable(sought.want.need))
                 .await;
         }
@@ -213,11 +221,6 @@ impl Sources {
             sought.held = entry
                 .filter(|entry| self.caches.applied.right_at(entry).is_some())
                 .map(|entry| (entry, ServedFrom::LocalCache));
-        }
-        // The follower of the log has found the store away, and goes on asking it. Where held
-        // facts will do, callers need not ask as well, and wait.
-        if sought.end.is_none() && self.caches.applied.is_lost() {
-            sought.end = self.stale(&sought, now).map(Ok);
         }
         sought
     }
@@ -412,6 +415,10 @@ impl Sources {
         }
         let (entry, from) = sought.held.as_ref()?;
         let applied = &self.caches.applied;
+        // Nobody is told an older state than the one that he has just written here.
+        if applied.missing().is_some() {
+            return None;
+        }
         let right_at = applied.right_at(entry)?;
         // An age below zero after the clock was set back says as little as one that is too high.
         let age = now.duration_since(right_at).abs();
@@ -419,6 +426,13 @@ impl Sources {
             stale_since: Some(right_at),
             ..fetched(entry, *from, applied.revision())
         })
+    }
+
+    /// Takes what is held where it may be used while the store does not answer.
+    fn stand_in(&self, sought: &mut [Sought], now: Timestamp) {
+        for sought in sought.iter_mut().filter(|sought| sought.end.is_none()) {
+            sought.end = self.stale(sought, now).map(Ok);
+        }
     }
 
     fn last_resort(&self, sought: &Sought, now: Timestamp) -> Result<Fetched, Missed> {

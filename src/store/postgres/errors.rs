@@ -80,6 +80,9 @@ fn passes(error: &sqlx::Error) -> bool {
                 | sqlx::Error::PoolTimedOut
                 | sqlx::Error::PoolClosed
                 | sqlx::Error::WorkerCrashed
+                // A server that goes away in the middle of a greeting, or of an answer.
+                | sqlx::Error::Protocol(_)
+                | sqlx::Error::Tls(_)
         ),
     }
 }
@@ -97,6 +100,7 @@ mod tests {
         for source in [
             sqlx::Error::PoolTimedOut,
             sqlx::Error::PoolClosed,
+            sqlx::Error::Protocol("unexpected response from SSLRequest: 0x00".into()),
             sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into()),
         ] {
             let error = store_error("try")(source);

@@ -35,7 +35,7 @@ use super::{
 const READ: Duration = Duration::from_secs(8);
 
 /// As [`READ`], for a write: a bulk write may wait for that of another replica.
-const WRITE: Duration = Duration::from_secs(45);
+const WRITE: Duration = Duration::from_secs(25);
 
 /// Connections of a process for questions and decisions, where nothing else is said. A server
 /// takes 100 by default, so that several replicas fit; a question takes one for less than a

@@ -27,7 +27,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// reads by keys through an index, whatever the statistics of an hour ago say, so plans are made
 /// once, and never with a scan or a hash of a whole table.
 const SETTINGS: [(&str, &str); 7] = [
-    ("lock_timeout", "20s"),
+    ("lock_timeout", "15s"),
     ("idle_in_transaction_session_timeout", "10s"),
     ("jit", "off"),
     ("enable_hashjoin", "off"),
@@ -40,7 +40,7 @@ const SETTINGS: [(&str, &str); 7] = [
 const READ_STATEMENT: &str = "5s";
 
 /// As [`READ_STATEMENT`], of a write.
-const WRITE_STATEMENT: &str = "30s";
+const WRITE_STATEMENT: &str = "20s";
 
 /// Settings of the connection that migrates: the statements may take long, and another process
 /// may be at it.
