@@ -103,7 +103,9 @@ impl Drop for Database {
 pub(crate) async fn place(url: &str) -> SocketAddr {
     let options = PgConnectOptions::from_str(url).unwrap();
     let (host, port) = (options.get_host().to_owned(), options.get_port());
-    let mut found = tokio::net::lookup_host((host.as_str(), port)).await.unwrap();
+    let mut found = tokio::net::lookup_host((host.as_str(), port))
+        .await
+        .unwrap();
     found.next().expect("the server has an address")
 }
 
@@ -130,7 +132,9 @@ fn serve(data: &Path, port: u16) -> Process {
 
 /// A program of the server, run as a user whom the server takes.
 fn program(name: &str) -> Command {
-    let folders = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
+    let folders = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten();
     let mut found: Vec<PathBuf> = folders
         .flatten()
         .map(|folder| folder.path().join("bin").join(name))

@@ -63,7 +63,11 @@ impl World {
                 vec![registration(site, verified, status)]
             }
             5 => vec![licence(subject, often(dice, "ACTIVE", "REVOKED"))],
-            6 => vec![access(subject, dice.random_range(1..3), often(dice, "ACTIVE", "CANCELLED"))],
+            6 => vec![access(
+                subject,
+                dice.random_range(1..3),
+                often(dice, "ACTIVE", "CANCELLED"),
+            )],
             _ => vec![holder_blocked(subject, dice.random_bool(0.4))],
         }
     }
