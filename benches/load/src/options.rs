@@ -31,7 +31,7 @@ pub struct Options {
     /// How long each thing runs in a round, in milliseconds
     #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(50..))]
     pub slice_ms: u64,
-    /// Folder in which registries and databases are kept for the next run; it takes about 6 KiB a
+    /// Folder in which registries and databases are kept for the next run; it takes about 5 KiB a
     /// domain. Default: a temporary folder
     #[arg(long, value_name = "FOLDER")]
     pub data: Option<PathBuf>,

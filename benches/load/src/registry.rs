@@ -109,7 +109,7 @@ impl Registry {
         if ready.exists() && postgres.has(&database).await? {
             registry.facts = serde_json::from_slice(&std::fs::read(&ready)?)?;
         } else {
-            let file = registry.file();
+            let file = registry.folder.join(RECORDS);
             generate(program, &registry.folder, domains).await?;
             for suffix in ["", "-wal", "-shm"] {
                 let _ = std::fs::remove_file(registry.folder.join(format!("{STORE}{suffix}")));
@@ -125,16 +125,12 @@ impl Registry {
                     Engine::Postgres => registry.facts.postgres = import,
                 }
             }
+            // It is in the stores; of millions of domains it is large.
+            std::fs::remove_file(file)?;
         }
         registry.names = names(&registry.folder.join(QUESTIONS), domains)?;
         std::fs::write(&ready, serde_json::to_vec(&registry.facts)?)?;
         Ok(registry)
-    }
-
-    /// The file of its records.
-    #[must_use]
-    pub fn file(&self) -> PathBuf {
-        self.folder.join(RECORDS)
     }
 
     /// The file of its `SQLite` store.

@@ -211,7 +211,7 @@ impl Redis {
             let mut process = Process::start(command, folder, &name)?;
             let pong = async || {
                 let mut connection = RedisConnection::open(address).await.ok()?;
-                connection.call(&["PING"]).await.ok().map(|_| ())
+                connection.call(&[b"PING"]).await.ok().map(|_| ())
             };
             process.until("Redis", LOOK, pong).await?;
             Ok(Self {
@@ -250,13 +250,15 @@ impl RedisConnection {
     /// # Errors
     ///
     /// The connection breaks, or Redis refuses the command.
-    pub async fn call(&mut self, command: &[&str]) -> anyhow::Result<Option<&[u8]>> {
+    pub async fn call(&mut self, command: &[&[u8]]) -> anyhow::Result<Option<&[u8]>> {
         self.question.clear();
         self.question
             .extend(format!("*{}\r\n", command.len()).as_bytes());
         for part in command {
             self.question
-                .extend(format!("${}\r\n{part}\r\n", part.len()).as_bytes());
+                .extend(format!("${}\r\n", part.len()).as_bytes());
+            self.question.extend_from_slice(part);
+            self.question.extend_from_slice(b"\r\n");
         }
         self.stream.get_mut().write_all(&self.question).await?;
         self.answer.clear();

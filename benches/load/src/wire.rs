@@ -44,6 +44,14 @@ pub struct Seen {
     pub served_from: i32,
 }
 
+/// Whether a verdict may stand where another was given before: only a server that could not read
+/// the facts in time may differ, and says INDETERMINATE.
+#[must_use]
+pub fn agree(one: i32, other: i32) -> bool {
+    let indeterminate = i32::from(Verdict::Indeterminate);
+    one == other || one == indeterminate || other == indeterminate
+}
+
 /// A message with its prefix.
 #[must_use]
 pub fn framed(message: &impl Message) -> Bytes {

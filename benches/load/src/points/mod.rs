@@ -40,7 +40,16 @@ pub async fn measure(point: Point, bench: &Bench) -> anyhow::Result<Outcome> {
     }
 }
 
+/// Room for one name in the local cache, in bytes; more than it takes.
+const ROOM: usize = 4 << 10;
+
 /// The setting that turns the local cache off.
 fn no_local_cache() -> (&'static str, String) {
     ("cache.local_bytes", "off".to_owned())
+}
+
+/// The setting that gives the local cache room for so many names.
+fn local_cache(names: usize) -> (&'static str, String) {
+    let room = (names * ROOM).div_ceil(1 << 20).max(16);
+    ("cache.local_bytes", format!("{room}MiB"))
 }

@@ -15,7 +15,7 @@ const NAMES: usize = 2_000;
 /// Values of the shared cache that are looked at for their size.
 const LOOKED_AT: usize = 200;
 /// The value that the GET fetches.
-const KEY: &str = "bench";
+const KEY: &[u8] = b"bench";
 
 pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Outcome> {
     let slice = bench.options.slice();
@@ -37,7 +37,7 @@ pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Outcome> {
         let connection = RedisConnection::open(redis.address).await?;
         let get = repeat(connection, slice, move |connection, _| {
             Box::pin(async move {
-                let value = connection.call(&["GET", KEY]).await?;
+                let value = connection.call(&[b"GET", KEY]).await?;
                 let found = value.map(<[u8]>::len);
                 ensure!(found == Some(length), "the value of Redis is gone");
                 Ok(())
@@ -72,11 +72,11 @@ async fn value_length(redis: &Redis) -> anyhow::Result<usize> {
     let mut connection = RedisConnection::open(redis.address).await?;
     let mut lengths = Vec::new();
     for _ in 0..LOOKED_AT {
-        let key = connection.call(&["RANDOMKEY"]).await?;
+        let key = connection.call(&[b"RANDOMKEY"]).await?;
         let key = key.context("the shared cache is empty")?;
-        let key = String::from_utf8(key.to_vec()).context("a key of Redis")?;
+        let key = key.to_vec();
         // Of any type of value; a key may have ended meanwhile.
-        if let Some(value) = connection.call(&["DUMP", &key]).await? {
+        if let Some(value) = connection.call(&[b"DUMP", &key]).await? {
             lengths.push(value.len() as f64);
         }
     }
@@ -87,6 +87,6 @@ async fn value_length(redis: &Redis) -> anyhow::Result<usize> {
         reason = "the median of lengths"
     )]
     let length = median(lengths) as usize;
-    connection.call(&["SET", KEY, &"x".repeat(length)]).await?;
+    connection.call(&[b"SET", KEY, &vec![b'x'; length]]).await?;
     Ok(length)
 }

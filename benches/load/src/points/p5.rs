@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 
+use super::local_cache;
 use crate::bench::{Bench, allowed, learn};
 use crate::load::{Target, saturate};
 use crate::registry::Engine;
@@ -9,18 +10,16 @@ use crate::report::{Goal, Outcome, Unit, rate};
 use crate::screen::{Batches, WAYS};
 use crate::wire::ServedFrom;
 
-/// Room for each name in the local cache; more than it takes.
-const ROOM: usize = 6 << 10;
 /// Passes after which the cache is taken to hold what it will ever hold.
 const WARM_UPS: u32 = 5;
 
 pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Outcome> {
     let registry = bench.largest().await?;
-    let room = (registry.names.len() * ROOM).max(256 << 20) >> 20;
     let settings = [
-        ("cache.local_bytes", format!("{room}MiB")),
+        local_cache(registry.names.len()),
         // Names stay cached for as long as this takes.
         ("cache.ttl", "24h".to_owned()),
+        ("cache.absent_ttl", "24h".to_owned()),
     ];
     let server = bench.server(registry, Engine::Sqlite, &settings).await?;
     let asked = learn(&server, registry, 100).await?;

@@ -1,5 +1,7 @@
 //! P6: an import of a registry, beside raw writes of the rows that it makes, and its memory.
 
+use std::path::Path;
+
 use crate::bench::Bench;
 use crate::points::p6_raw::{copy_in, copy_out, insert};
 use crate::registry::{Engine, Import, generate, import};
@@ -25,14 +27,17 @@ pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
     let mut rows = 0;
     for round in 0..bench.options.rounds {
-        for suffix in ["", "-wal", "-shm"] {
-            let _ = std::fs::remove_file(folder.join(format!("records.sqlite{suffix}")));
-        }
         let settings = [("store.path", store.display().to_string()), key.clone()];
         let done = import(&bench.program, &folder, &file, &settings).await?;
         // The library blocks: not on a thread that others wait for.
         let (from, into) = (store.clone(), folder.join("raw.sqlite"));
-        let raw = tokio::task::spawn_blocking(move || insert(&from, &into)).await??;
+        let raw = tokio::task::spawn_blocking(move || {
+            let raw = insert(&from, &into)?;
+            remove(&from);
+            remove(&into);
+            anyhow::Ok(raw)
+        })
+        .await??;
         note(
             &mut outcome,
             Engine::Sqlite,
@@ -117,6 +122,15 @@ fn note(outcome: &mut Outcome, engine: Engine, import: Import, rows: u64, raw: f
     );
     outcome.note(format!("{name}, raw, rows a second"), rows / raw);
     memory(outcome, engine, import.peak);
+}
+
+/// Removes a store of SQLite.
+fn remove(file: &Path) {
+    for suffix in ["", "-wal", "-shm"] {
+        let mut file = file.as_os_str().to_owned();
+        file.push(suffix);
+        let _ = std::fs::remove_file(file);
+    }
 }
 
 fn memory(outcome: &mut Outcome, engine: Engine, peak: u64) {

@@ -38,13 +38,8 @@ pub(super) struct Raw {
     pub(super) elapsed: Duration,
 }
 
-/// Writes the rows of a store into another file.
+/// Writes the rows of a store into another file, which is not there yet.
 pub(super) fn insert(store: &Path, into: &Path) -> anyhow::Result<Raw> {
-    for suffix in ["", "-wal", "-shm"] {
-        let mut file = into.as_os_str().to_owned();
-        file.push(suffix);
-        let _ = std::fs::remove_file(file);
-    }
     let source = rusqlite::Connection::open(store)?;
     let target = rusqlite::Connection::open(into)?;
     target.execute_batch(PRAGMAS)?;

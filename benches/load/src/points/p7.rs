@@ -8,7 +8,7 @@ use anyhow::ensure;
 use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
 
-use super::no_local_cache;
+use super::{local_cache, no_local_cache};
 use crate::bench::Bench;
 use crate::registry::{Registry, quiet};
 use crate::report::{Goal, Outcome, Unit};
@@ -61,8 +61,9 @@ async fn memory(
     postgres.create("p7", Some(&registry.database())).await?;
     let url = postgres.url("p7");
     let mut settings = registry.on("store.url", url.clone());
+    settings.push(("cache.absent_ttl", "24h".to_owned()));
     settings.push(if cached {
-        ("cache.local_bytes", "4GiB".to_owned())
+        local_cache(registry.names.len())
     } else {
         no_local_cache()
     });
