@@ -57,11 +57,7 @@ impl Database {
 
     /// A connection past every proxy; waits until the server takes it.
     pub(crate) async fn connect(&self) -> PgConnection {
-        let options: PgConnectOptions = self.url().parse().unwrap();
-        until("the database takes a connection", async || {
-            PgConnection::connect_with(&options).await.ok()
-        })
-        .await
+        connect(&self.url()).await
     }
 
     /// Stops or continues the server with all of its processes.
@@ -99,7 +95,16 @@ impl Drop for Database {
     }
 }
 
-/// Where the server of a URL listens, and the URL with another place in it.
+/// A connection of the test's own; waits until the server takes it.
+pub(crate) async fn connect(url: &str) -> PgConnection {
+    let options: PgConnectOptions = url.parse().unwrap();
+    until("the database takes a connection", async || {
+        PgConnection::connect_with(&options).await.ok()
+    })
+    .await
+}
+
+/// Where the server of a URL listens.
 pub(crate) async fn place(url: &str) -> SocketAddr {
     let options = PgConnectOptions::from_str(url).unwrap();
     let (host, port) = (options.get_host().to_owned(), options.get_port());

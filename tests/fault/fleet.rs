@@ -107,8 +107,15 @@ impl Fleet {
         Replica { gate, store, cache }
     }
 
-    pub(crate) fn redis(&mut self) -> &mut Redis {
-        self.redis.as_mut().expect("the fleet has a Redis")
+    /// Redis and the first replica.
+    pub(crate) fn redis_and_first(&mut self) -> (&mut Redis, &Replica) {
+        let redis = self.redis.as_mut().expect("the fleet has a Redis");
+        (redis, &self.replicas[0])
+    }
+
+    /// The policy, where it is one of its own.
+    pub(crate) fn policy_file(&self) -> PathBuf {
+        self.folder.path().join("policy.toml")
     }
 
     /// The configuration of a replica, as far as records are concerned.

@@ -1,11 +1,17 @@
 //! The product while what it depends on fails: real servers, real processes, faults on command.
 
 #[cfg(test)]
+mod caches;
+#[cfg(test)]
+mod cells;
+#[cfg(test)]
 mod database;
 #[cfg(test)]
 mod fleet;
 #[cfg(test)]
 mod gate;
+#[cfg(test)]
+mod inside;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
@@ -16,5 +22,7 @@ mod random;
 mod redis;
 #[cfg(test)]
 mod servers;
+#[cfg(test)]
+mod trouble;
 #[cfg(test)]
 mod world;
