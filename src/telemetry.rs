@@ -7,6 +7,10 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::{Log, LogFormat};
 
+/// What is written unless `log.level` says otherwise of the same module. The driver of Redis tells
+/// of every attempt to reach a node; that a server is lost or found again is told once, by us.
+const QUIET: &str = "redis=off";
+
 /// Logging cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
@@ -24,7 +28,8 @@ pub enum TelemetryError {
 ///
 /// The level is not one, or this was called before.
 pub fn init(log: &Log) -> Result<(), TelemetryError> {
-    let filter = EnvFilter::try_new(log.level.as_str()).map_err(TelemetryError::Level)?;
+    let filter = format!("{QUIET},{}", log.level.as_str());
+    let filter = EnvFilter::try_new(filter).map_err(TelemetryError::Level)?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);

@@ -1,13 +1,16 @@
 //! A shared cache to test with.
 
-use std::sync::Arc;
+use std::cell::RefCell;
+use std::io::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use icpgate::cache::{
     SetKey, SharedCache, SharedIdentity, SharedMode, SharedOptions, SharedState, Snapshot,
 };
 use tokio_util::task::TaskTracker;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Time-out of requests that are to be answered: long, because a machine may be busy.
 pub(crate) const AMPLE: Duration = Duration::from_secs(20);
@@ -16,10 +19,19 @@ pub(crate) const AMPLE: Duration = Duration::from_secs(20);
 pub(crate) const SHORT: Duration = Duration::from_millis(30);
 
 /// How long something may take to come about.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How often it is looked at.
-const LOOK: Duration = Duration::from_millis(5);
+pub(crate) const LOOK: Duration = Duration::from_millis(5);
+
+thread_local! {
+    static LOGGED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What is logged on the thread of a test, on which its tasks run too.
+pub(crate) struct Log(());
+
+struct Sink;
 
 static NAMESPACES: AtomicU32 = AtomicU32::new(0);
 
@@ -108,5 +120,38 @@ pub(crate) async fn until_kept(cache: &SharedCache, key: SetKey, facts: Snapshot
         }
         assert!(start.elapsed() < PATIENCE, "{:?}", cache.state());
         tokio::time::sleep(LOOK).await;
+    }
+}
+
+impl Log {
+    pub(crate) fn start() -> Self {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            tracing_subscriber::fmt()
+                .with_ansi(false)
+                // As the program does.
+                .with_env_filter("redis=off,info")
+                .with_writer(|| Sink)
+                .finish()
+                .init();
+        });
+        Self(())
+    }
+
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let Self(()) = self;
+        let text = LOGGED.with_borrow(|logged| String::from_utf8(logged.clone()).unwrap());
+        text.lines().map(str::to_owned).collect()
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        LOGGED.with_borrow_mut(|logged| logged.extend_from_slice(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }

@@ -286,19 +286,35 @@ impl Cluster {
 }
 
 impl Watched {
-    /// Starts the five, with further lines for master and replica.
-    pub(crate) fn start(configuration: &str) -> Self {
-        let master = Redis::with(configuration);
-        let copy = format!("replicaof 127.0.0.1 {}\n{configuration}", master.port);
-        let replica = Redis::with(&copy);
+    /// Starts the five, with further lines for master and replica, and what stands in front of
+    /// the host in their addresses: `user:password@` or nothing.
+    pub(crate) fn start(configuration: &str, credentials: &str) -> Self {
+        let server = |more: &str| {
+            let port = free_port();
+            let admin = Client::open(format!("redis://{credentials}127.0.0.1:{port}")).unwrap();
+            Redis::start_at(
+                port,
+                &format!("port {port}\n{configuration}\n{more}"),
+                &[],
+                admin,
+            )
+        };
+        let master = server("");
+        let replica = server(&format!("replicaof 127.0.0.1 {}", master.port));
         wait("the replica to follow", || {
             replica.info("replication", "master_link_status").as_deref() == Some("up")
         });
         let watch = format!(
             "sentinel monitor mymaster 127.0.0.1 {} 2\n\
              sentinel down-after-milliseconds mymaster 500\n\
-             sentinel failover-timeout mymaster 2000",
-            master.port
+             sentinel failover-timeout mymaster 2000{}",
+            master.port,
+            // The password, for the Sentinels themselves.
+            credentials
+                .strip_suffix('@')
+                .and_then(|credentials| credentials.rsplit_once(':'))
+                .map(|(_, password)| format!("\nsentinel auth-pass mymaster {password}"))
+                .unwrap_or_default()
         );
         let sentinels: Vec<Redis> = (0..3)
             .map(|_| {

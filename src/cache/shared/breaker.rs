@@ -13,10 +13,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Failures in a row that open the breaker. Each costs a caller the time-out; fewer would open it
-/// for a hiccup.
-const FAILURES: u32 = 5;
-
 /// Time within which failures are in a row.
 const WINDOW: Duration = Duration::from_secs(5);
 
@@ -38,6 +34,8 @@ pub(super) struct Breaker<L> {
     look_timeout: Duration,
     /// Spreads the pauses of replicas that lost Redis at the same time.
     jitter: u64,
+    /// Failures in a row that open it.
+    failures: u32,
 }
 
 /// What a caller may do.
@@ -96,7 +94,7 @@ enum Phase<L> {
 
 impl<L: Clone> Breaker<L> {
     /// A breaker that is open and may look at once.
-    pub(super) fn new(look_timeout: Duration, jitter: u64) -> Self {
+    pub(super) fn new(look_timeout: Duration, jitter: u64, failures: u32) -> Self {
         Self {
             phase: Mutex::new(Phase::Open {
                 generation: 0,
@@ -105,6 +103,14 @@ impl<L: Clone> Breaker<L> {
             }),
             look_timeout,
             jitter,
+            failures,
+        }
+    }
+
+    /// Closes it over a connection that is known to be of use.
+    pub(super) fn close(&self, link: L) {
+        if let Permit::Look(look) = self.ask() {
+            self.settle(&look, Some(link));
         }
     }
 
@@ -217,7 +223,7 @@ impl<L: Clone> Breaker<L> {
             *streak_since = now;
         }
         *streak += 1;
-        if severity == Severity::Transient && *streak < FAILURES {
+        if severity == Severity::Transient && *streak < self.failures {
             return false;
         }
         let failed_looks = if now > *since + STABLE {
@@ -261,6 +267,8 @@ mod tests {
 
     const LOOK: Duration = Duration::from_secs(1);
 
+    const FAILURES: u32 = 5;
+
     fn look(breaker: &Breaker<u8>) -> Look {
         match breaker.ask() {
             Permit::Look(look) => look,
@@ -269,9 +277,10 @@ mod tests {
     }
 
     fn closed() -> (Breaker<u8>, Generation) {
-        let breaker = Breaker::new(LOOK, 7);
+        let breaker = Breaker::new(LOOK, 7, FAILURES);
         let first = look(&breaker);
         assert!(breaker.settle(&first, Some(1)));
+        breaker.close(2);
         match breaker.ask() {
             Permit::Use(1, generation) => (breaker, generation),
             other => panic!("{other:?}"),
@@ -292,7 +301,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_caller_looks_and_the_others_go_without() {
-        let breaker = Breaker::new(LOOK, 7);
+        let breaker = Breaker::new(LOOK, 7, FAILURES);
         let first = look(&breaker);
         assert_eq!(breaker.ask(), Permit::Starting(Instant::now()));
         assert!(breaker.settle(&first, None));
@@ -346,7 +355,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn pauses_grow_up_to_their_bound_and_differ_between_replicas() {
-        let breaker = Breaker::new(LOOK, 7);
+        let breaker = Breaker::new(LOOK, 7, FAILURES);
         let mut pending = look(&breaker);
         let mut pauses = Vec::new();
         for _ in 0..12 {
@@ -362,7 +371,7 @@ mod tests {
             assert!(*pause <= LONGEST_PAUSE + step, "{pauses:?}");
         }
         assert!(pauses.last() >= Some(&(LONGEST_PAUSE / 2)), "{pauses:?}");
-        let other = Breaker::<u8>::new(LOOK, 8);
+        let other = Breaker::<u8>::new(LOOK, 8, FAILURES);
         assert_ne!(breaker.pause(9), other.pause(9));
     }
 
@@ -402,7 +411,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_look_that_went_astray_is_made_up_for() {
-        let breaker = Breaker::new(LOOK, 7);
+        let breaker = Breaker::new(LOOK, 7, FAILURES);
         let lost = look(&breaker);
         advance(LOOK * 2).await;
         let second = look(&breaker);

@@ -4,15 +4,15 @@
 //! that one that hangs does not cost the answers of the others.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use futures::future::join_all;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
-use redis::cluster_async::ClusterConnection;
 use redis::{Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, Script, ServerErrorKind};
 
 use super::breaker::Severity;
+use super::shards::{Shards, probe};
 
 /// A script on one key, with its value and its expiry in milliseconds.
 pub(super) struct Text {
@@ -59,12 +59,14 @@ const WRITTEN_AT_ONCE: usize = 128;
 #[derive(Clone)]
 pub(super) enum Link {
     Single(MultiplexedConnection),
-    Cluster(ClusterConnection),
+    Cluster(Arc<Shards>),
 }
 
 /// Why a request failed.
 #[derive(Debug)]
 pub(super) enum Failure {
+    /// Not made, because that part of the cluster is out of use.
+    Skipped,
     TimedOut,
     Redis(RedisError),
 }
@@ -83,6 +85,8 @@ pub(super) struct Answered<T> {
 pub(super) struct Write {
     /// The key.
     pub(super) key: String,
+    /// Its bucket.
+    pub(super) bucket: u8,
     /// The value or the marker.
     pub(super) value: Vec<u8>,
 }
@@ -104,7 +108,7 @@ impl Failure {
             return Severity::Transient;
         };
         match self {
-            Self::TimedOut => Severity::Transient,
+            Self::Skipped | Self::TimedOut => Severity::Transient,
             Self::Redis(error) if error.is_unrecoverable_error() => Severity::Certain,
             Self::Redis(error) => match error.kind() {
                 ErrorKind::AuthenticationFailed
@@ -127,9 +131,20 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// Whether the server only wants the text of a script.
+    pub(super) fn is_unknown_script(&self) -> bool {
+        match self {
+            Self::Redis(error) => error.kind() == ErrorKind::Server(ServerErrorKind::NoScript),
+            Self::Skipped | Self::TimedOut => false,
+        }
+    }
+}
+
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::Skipped => f.write_str("it is out of use"),
             Self::TimedOut => f.write_str("it did not answer in time"),
             Self::Redis(error) => error.fmt(f),
         }
@@ -153,6 +168,7 @@ impl<T: Default + Clone> Answered<T> {
                     *slot = value;
                 }
             }
+            Err(Failure::Skipped) => {}
             Err(failure) => self.failure = Some(failure),
         }
     }
@@ -162,11 +178,9 @@ impl Link {
     /// Whether Redis takes what is written, which includes that it is not loading, not a replica,
     /// not full, and takes our word for who we are.
     pub(super) async fn probe(&self, key: &str) -> Result<(), RedisError> {
-        let mut set = redis::cmd("SET");
-        set.arg(key).arg(1).arg("PX").arg(1000);
-        match self.clone() {
-            Self::Single(mut line) => set.exec_async(&mut line).await,
-            Self::Cluster(mut line) => set.exec_async(&mut line).await,
+        match self {
+            Self::Single(line) => probe(key).exec_async(&mut line.clone()).await,
+            Self::Cluster(shards) => probe(key).exec_async(&mut shards.line()).await,
         }
     }
 
@@ -187,14 +201,14 @@ impl Link {
             };
             groups.entry(group).or_default().push(place);
         }
-        let asked = groups.into_values().map(|places| {
+        let asked = groups.into_iter().map(|(bucket, places)| {
             let mut command = redis::cmd("MGET");
             for key in places.iter().filter_map(|place| keys.get(*place)) {
                 command.arg(key);
             }
             async move {
                 let values: Result<Vec<Option<Vec<u8>>>, Failure> =
-                    self.request(&command, timeout).await;
+                    self.request(bucket, &command, timeout).await;
                 (places, values)
             }
         });
@@ -205,6 +219,7 @@ impl Link {
                         answered.take(place, Ok(value));
                     }
                 }
+                Err(Failure::Skipped) => {}
                 Err(failure) => answered.failure = Some(failure),
             }
         }
@@ -226,15 +241,13 @@ impl Link {
         {
             let short = chunk
                 .iter()
-                .map(|write| evaluate(script, write, expiry, false));
+                .map(|write| (write.bucket, evaluate(script, write, expiry, false)));
             let results = self.requests(short.collect(), timeout).await;
             // A server that was restarted, or told to forget its scripts, wants the whole text.
             let forgotten: Vec<usize> = results
                 .iter()
                 .enumerate()
-                .filter(
-                    |(_, result)| matches!(result, Err(Failure::Redis(error)) if unknown(error)),
-                )
+                .filter(|(_, result)| result.as_ref().is_err_and(Failure::is_unknown_script))
                 .map(|(place, _)| place)
                 .collect();
             for (place, result) in results.into_iter().enumerate() {
@@ -242,10 +255,10 @@ impl Link {
                     answered.take(start + place, result.map(Some));
                 }
             }
-            let whole: Vec<Cmd> = forgotten
+            let whole: Vec<(u8, Cmd)> = forgotten
                 .iter()
                 .filter_map(|place| chunk.get(*place))
-                .map(|write| evaluate(script, write, expiry, true))
+                .map(|write| (write.bucket, evaluate(script, write, expiry, true)))
                 .collect();
             if !whole.is_empty() {
                 let results = self.requests(whole, timeout).await;
@@ -269,32 +282,40 @@ impl Link {
     ) -> Result<(), Failure> {
         let mut publish = redis::cmd("PUBLISH");
         publish.arg(channel).arg(text);
-        let _listeners: u64 = self.request(&publish, timeout).await?;
+        let _listeners: u64 = match self {
+            Self::Single(line) => request(&mut line.clone(), &publish, timeout).await?,
+            Self::Cluster(shards) => request(&mut shards.line(), &publish, timeout).await?,
+        };
         Ok(())
     }
 
     async fn request<T: FromRedisValue>(
         &self,
+        bucket: u8,
         command: &Cmd,
         timeout: Duration,
     ) -> Result<T, Failure> {
-        match self.clone() {
-            Self::Single(mut line) => request(&mut line, command, timeout).await,
-            Self::Cluster(mut line) => request(&mut line, command, timeout).await,
+        match self {
+            Self::Single(line) => request(&mut line.clone(), command, timeout).await,
+            Self::Cluster(shards) => shards.request(bucket, command, timeout).await,
         }
     }
 
-    /// Sends all before the first answer.
-    async fn requests(&self, commands: Vec<Cmd>, timeout: Duration) -> Vec<Result<bool, Failure>> {
+    /// Sends all, each with its bucket, before the first answer.
+    async fn requests(
+        &self,
+        commands: Vec<(u8, Cmd)>,
+        timeout: Duration,
+    ) -> Vec<Result<bool, Failure>> {
         let Self::Single(line) = self else {
             let asked = commands
                 .iter()
-                .map(|command| self.request::<bool>(command, timeout));
+                .map(|(bucket, command)| self.request::<bool>(*bucket, command, timeout));
             return join_all(asked).await;
         };
         let count = commands.len();
         let mut pipeline = Pipeline::with_capacity(count);
-        for command in commands {
+        for (_, command) in commands {
             pipeline.add_command(command);
         }
         pipeline.ignore_errors();
@@ -313,7 +334,8 @@ impl Link {
     }
 }
 
-async fn request<T: FromRedisValue>(
+/// Makes a request and waits for its answer.
+pub(super) async fn request<T: FromRedisValue>(
     line: &mut impl ConnectionLike,
     command: &Cmd,
     timeout: Duration,
@@ -343,8 +365,4 @@ fn evaluate(script: &Text, write: &Write, expiry: Duration, whole: bool) -> Cmd 
         .arg(&write.value[..])
         .arg(milliseconds);
     command
-}
-
-fn unknown(error: &RedisError) -> bool {
-    error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }

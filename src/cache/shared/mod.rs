@@ -12,6 +12,7 @@
 mod breaker;
 mod link;
 mod servers;
+mod shards;
 mod subscription;
 mod value;
 
@@ -38,6 +39,10 @@ use super::{SetKey, Snapshot};
 /// Longest time for looking after a server: connecting, with TLS and Sentinels, and a write.
 /// Nobody waits for it.
 const LOOK: Duration = Duration::from_secs(3);
+
+/// Failures in a row that open the breaker. Each costs a caller the time-out; fewer would open it
+/// for a hiccup.
+const FAILURES: u32 = 5;
 
 /// Requests at once. A server that hangs holds these for the time-out; further ones go without.
 const IN_FLIGHT: usize = 1024;
@@ -143,7 +148,6 @@ pub enum SharedError {
 #[derive(Clone)]
 pub struct SharedCache {
     inner: Arc<Inner>,
-    tasks: TaskTracker,
 }
 
 struct Inner {
@@ -152,6 +156,8 @@ struct Inner {
     timeout: Duration,
     keep_for: Duration,
     breaker: Breaker<Link>,
+    jitter: u64,
+    tasks: TaskTracker,
     /// Changes whenever a look has ended.
     looked: watch::Sender<()>,
     in_flight: Semaphore,
@@ -212,7 +218,9 @@ impl SharedCache {
             identity,
             timeout,
             keep_for,
-            breaker: Breaker::new(LOOK, jitter),
+            breaker: Breaker::new(LOOK, jitter, FAILURES),
+            jitter,
+            tasks,
             looked: watch::Sender::new(()),
             in_flight: Semaphore::new(IN_FLIGHT),
             subscription: Subscription::new(),
@@ -221,7 +229,6 @@ impl SharedCache {
         };
         Ok(Self {
             inner: Arc::new(inner),
-            tasks,
         })
     }
 
@@ -246,8 +253,11 @@ impl SharedCache {
         for (place, (key, snapshot)) in entries.iter().enumerate() {
             pause_between(place).await;
             if let Some(value) = value::encode(identity, key, snapshot) {
-                let key = identity.key(key);
-                writes.push(Write { key, value });
+                writes.push(Write {
+                    key: identity.key(key),
+                    bucket: SharedIdentity::bucket_of(key),
+                    value,
+                });
             }
         }
         let kept = self.write(&PUT, &writes, self.inner.keep_for).await;
@@ -263,6 +273,7 @@ impl SharedCache {
             .iter()
             .map(|key| Write {
                 key: self.inner.identity.key(key),
+                bucket: SharedIdentity::bucket_of(key),
                 value: marker.clone(),
             })
             .collect();
@@ -338,8 +349,9 @@ impl SharedCache {
         };
         let names: Vec<String> = keys.iter().map(|key| inner.identity.key(key)).collect();
         let bucket = |place: usize| {
-            let key = keys.get(place).and_then(|key| key.as_bytes().first());
-            key.copied().unwrap_or_default()
+            keys.get(place)
+                .map(SharedIdentity::bucket_of)
+                .unwrap_or_default()
         };
         let answered = going.link.get(&names, bucket, inner.timeout).await;
         inner.report_all(&going, &answered);
@@ -391,7 +403,9 @@ impl SharedCache {
                 }
                 Permit::Look(look) => {
                     let inner = Arc::clone(&self.inner);
-                    self.tasks.spawn(async move { inner.look(look).await });
+                    self.inner
+                        .tasks
+                        .spawn(async move { inner.look(look).await });
                 }
                 Permit::Pass => return None,
                 Permit::Starting(since) => {
@@ -452,8 +466,11 @@ impl Inner {
     /// A line over which Redis takes what is written.
     async fn open(&self) -> Result<Link, Failure> {
         let opening = async {
-            let link = self.servers.connect().await?;
-            link.probe(&self.identity.probe_key()).await?;
+            let link = self
+                .servers
+                .connect(&self.identity, &self.tasks, self.jitter)
+                .await?;
+            link.probe(&self.identity.probe_key(0)).await?;
             Ok(link)
         };
         match timeout(LOOK, opening).await {
@@ -468,10 +485,13 @@ impl Inner {
 
     fn report(&self, going: &Going<'_>, any: bool, failure: Option<&Failure>) {
         let Some(failure) = failure else {
-            self.breaker.succeeded(going.generation);
+            if any {
+                self.breaker.succeeded(going.generation);
+            }
             return;
         };
         match failure {
+            Failure::Skipped => {}
             Failure::TimedOut => add(&self.counts.timeouts, 1),
             Failure::Redis(_) => add(&self.counts.errors, 1),
         }

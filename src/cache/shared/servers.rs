@@ -6,17 +6,21 @@
 //! breaks is thrown away, and the next one is looked up from the start.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use redis::cluster::{ClusterClient, ClusterClientBuilder};
+use redis::io::tcp::TcpSettings;
 use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _,
     RedisError, TlsCertificates, TlsMode,
 };
+use tokio_util::task::TaskTracker;
 
 use super::link::Link;
-use super::{SharedError, SharedMode};
+use super::shards::Shards;
+use super::{SharedError, SharedIdentity, SharedMode};
 
 /// Requests that wait for one connection to take them; more wait in front of it.
 const BUFFERED: usize = 256;
@@ -100,6 +104,7 @@ impl Servers {
                 let mut builder = ClusterClientBuilder::new(infos.clone())
                     .connection_timeout(timeout.saturating_mul(10))
                     .response_timeout(timeout)
+                    .tcp_settings(tcp())
                     // For a key that moved to another node; the time-out bounds them all.
                     .retries(2)
                     .min_retry_wait(1)
@@ -116,12 +121,19 @@ impl Servers {
     }
 
     /// Opens a line for requests.
-    pub(super) async fn connect(&self) -> Result<Link, RedisError> {
+    pub(super) async fn connect(
+        &self,
+        identity: &SharedIdentity,
+        tasks: &TaskTracker,
+        jitter: u64,
+    ) -> Result<Link, RedisError> {
         let client = match self {
             Self::Standalone(client) => client.clone(),
             Self::Sentinel { .. } => self.master().await?,
             Self::Cluster { client, .. } => {
-                return client.get_async_connection().await.map(Link::Cluster);
+                let line = client.get_async_connection().await?;
+                let shards = Shards::ask(line, identity.clone(), tasks.clone(), jitter).await?;
+                return Ok(Link::Cluster(Arc::new(shards)));
             }
         };
         // Who waits sets the time: for opening as for each request.
@@ -189,7 +201,8 @@ impl Servers {
         };
         let addresses = sentinels.iter().map(|info| info.addr().clone());
         let mut builder =
-            SentinelClientBuilder::new(addresses, service, SentinelServerType::Master)?;
+            SentinelClientBuilder::new(addresses, service, SentinelServerType::Master)?
+                .set_client_to_redis_tcp_settings(tcp());
         if let Some(info) = sentinels.first() {
             if matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
                 builder = builder
@@ -243,7 +256,13 @@ fn address(place: usize, url: &str) -> Result<ConnectionInfo, SharedError> {
                        redis.ca_file instead";
         return Err(refused(place, problem));
     }
-    Ok(info)
+    Ok(info.set_tcp_settings(tcp()))
+}
+
+/// Requests are sent at once. The driver's default holds a small one back until what was sent
+/// before it is acknowledged, which may take longer than the time-out.
+fn tcp() -> TcpSettings {
+    TcpSettings::default().set_nodelay(true)
 }
 
 fn authorities(file: &Path) -> Result<TlsCertificates, SharedError> {

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _};
 use icpgate_policy::facts::Revision;
 use redis::aio::{PubSubSink, PubSubStream};
@@ -40,7 +41,10 @@ struct State {
 struct Line {
     sink: PubSubSink,
     stream: PubSubStream,
-    sign_at: Instant,
+    /// A sign of life that was asked for. Kept here, because who waits may go and come back.
+    sign: Option<BoxFuture<'static, Result<redis::Value, RedisError>>>,
+    /// When to ask for a sign of life or, while one is awaited, when to stop waiting for it.
+    patient_until: Instant,
 }
 
 /// Why the line is lost.
@@ -82,7 +86,8 @@ impl Subscription {
             state.line = Some(Line {
                 sink,
                 stream,
-                sign_at: Instant::now() + QUIET,
+                sign: None,
+                patient_until: Instant::now() + QUIET,
             });
             return Ok(None);
         };
@@ -114,12 +119,20 @@ impl Line {
                     }
                     return Ok(newest);
                 }
-                () = sleep_until(self.sign_at) => {
-                    match timeout(PATIENCE, self.sink.ping::<redis::Value>()).await {
-                        Ok(Ok(_)) => self.sign_at = Instant::now() + QUIET,
-                        Ok(Err(error)) => return Err(Lost::Redis(error)),
-                        Err(_elapsed) => return Err(Lost::Silent),
+                sign = given(&mut self.sign) => {
+                    self.sign = None;
+                    self.patient_until = Instant::now() + QUIET;
+                    if let Err(error) = sign {
+                        return Err(Lost::Redis(error));
                     }
+                }
+                () = sleep_until(self.patient_until) => {
+                    if self.sign.is_some() {
+                        return Err(Lost::Silent);
+                    }
+                    let mut sink = self.sink.clone();
+                    self.sign = Some(async move { sink.ping().await }.boxed());
+                    self.patient_until = Instant::now() + PATIENCE;
                 }
             }
         }
@@ -133,6 +146,16 @@ impl std::fmt::Display for Lost {
             Self::Redis(error) => error.fmt(f),
             Self::Silent => f.write_str("it did not answer in time"),
         }
+    }
+}
+
+/// The sign of life once it is there; waits for ever where none was asked for.
+async fn given(
+    sign: &mut Option<BoxFuture<'static, Result<redis::Value, RedisError>>>,
+) -> Result<redis::Value, RedisError> {
+    match sign {
+        Some(sign) => sign.await,
+        None => std::future::pending().await,
     }
 }
 

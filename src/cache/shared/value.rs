@@ -81,13 +81,24 @@ impl SharedIdentity {
     /// digest, so that keys spread over 256 of its slots and a batch asks each of those once.
     pub(super) fn key(&self, key: &SetKey) -> String {
         let digest = hex(key.as_bytes().iter().copied());
-        let bucket = hex(key.as_bytes().iter().take(1).copied());
+        let bucket = Self::bucket(Self::bucket_of(key));
         format!("icpgate:1:{}:{{{bucket}}}:{digest}", self.namespace)
     }
 
-    /// A key that holds no facts, for looking after a server.
-    pub(super) fn probe_key(&self) -> String {
-        format!("icpgate:1:{}:probe", self.namespace)
+    /// What stands between the braces for a bucket.
+    pub(super) fn bucket(bucket: u8) -> String {
+        hex(std::iter::once(bucket))
+    }
+
+    /// The bucket of a key.
+    pub(super) fn bucket_of(key: &SetKey) -> u8 {
+        key.as_bytes().first().copied().unwrap_or_default()
+    }
+
+    /// A key of a bucket that holds no facts, for looking after a server.
+    pub(super) fn probe_key(&self, bucket: u8) -> String {
+        let bucket = Self::bucket(bucket);
+        format!("icpgate:1:{}:{{{bucket}}}:probe", self.namespace)
     }
 
     /// The channel on which new revisions are told.
