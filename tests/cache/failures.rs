@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use icpgate::cache::{SharedCache, SharedError};
 use icpgate_policy::facts::Revision;
+use tokio_util::task::TaskTracker;
 
 use super::harness::{
     Log, SHORT, cache, get, kept, open, options, put, until, until_kept, until_unused, until_used,
@@ -116,10 +117,11 @@ async fn behaviour_01_a_crowd_before_a_frozen_server_is_bounded() {
     until_used(&cache).await;
     server.signal(Signal::Stop);
     let start = Instant::now();
+    let tasks = TaskTracker::new();
     let crowd: Vec<_> = (0..5000)
         .map(|name| {
             let cache = cache.clone();
-            tokio::spawn(async move { get(&cache, key(&format!("{name}.cn"))).await })
+            tasks.spawn(async move { get(&cache, key(&format!("{name}.cn"))).await })
         })
         .collect();
     for caller in crowd {

@@ -19,7 +19,7 @@ pub(crate) const AMPLE: Duration = Duration::from_secs(20);
 pub(crate) const SHORT: Duration = Duration::from_millis(30);
 
 /// How long something may take to come about.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How often it is looked at.
 pub(crate) const LOOK: Duration = Duration::from_millis(5);

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::harness::{cache, open, options, until_used};
 use super::servers::redis::{Redis, Signal, free_port, shared};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 async fn changed(cache: &SharedCache) -> Result<Option<Revision>, SharedError> {
     timeout(PATIENCE, cache.changed()).await.expect("a change")

@@ -9,6 +9,7 @@ use icpgate_policy::codes::RecordKind;
 use icpgate_policy::facts::Revision;
 use icpgate_policy::records::Handle;
 use proptest::prelude::*;
+use tokio_util::task::TaskTracker;
 
 use super::harness::{cache, get, kept, open, options, put, until_used};
 use super::samples::{PERSON, PERSON_NUMBER, facts, full, key};
@@ -99,13 +100,14 @@ async fn behaviour_08_of_puts_at_the_same_time_the_newest_stays() {
     for writer in &writers {
         until_used(writer).await;
     }
+    let tasks = TaskTracker::new();
     for round in 0..20_u64 {
         let key = key(&format!("{round}.cn"));
         let puts = (0..16_u64).map(|number| {
             let writer = writers[usize::try_from(number % 4).unwrap()].clone();
             // Each order of arrival has another revision last.
             let revision = 1 + (number * 7 + round) % 16;
-            tokio::spawn(async move { put(&writer, key, facts(revision)).await })
+            tasks.spawn(async move { put(&writer, key, facts(revision)).await })
         });
         for put in puts.collect::<Vec<_>>() {
             put.await.unwrap();
@@ -355,7 +357,7 @@ proptest! {
             let mut from = 0;
             let mut parts = Vec::new();
             for place in places.into_iter().chain([text.len()]) {
-                parts.push(Handle::name(&text[from..place]));
+                parts.push(Handle::name(text.get(from..place).unwrap()));
                 from = place;
             }
             parts

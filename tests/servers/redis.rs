@@ -37,7 +37,7 @@ wait "$server"
 "#;
 
 /// How long a server may take to answer or to come to a state. Long, because a machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How often a condition is looked at that nobody tells.
 const LOOK: Duration = Duration::from_millis(10);

@@ -251,7 +251,7 @@ impl<L: Clone> Breaker<L> {
         // Another figure for each look and each process.
         let mixed = (self.jitter ^ u64::from(failed_looks)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let per_mille = u32::try_from((mixed >> 32) % 501).unwrap_or(0);
-        interval - interval.saturating_mul(per_mille) / 1000
+        interval.saturating_mul(1000 - per_mille) / 1000
     }
 
     fn lock(&self) -> MutexGuard<'_, Phase<L>> {

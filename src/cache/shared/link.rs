@@ -110,23 +110,8 @@ impl Failure {
         match self {
             Self::Skipped | Self::TimedOut => Severity::Transient,
             Self::Redis(error) if error.is_unrecoverable_error() => Severity::Certain,
-            Self::Redis(error) => match error.kind() {
-                ErrorKind::AuthenticationFailed
-                | ErrorKind::Server(
-                    ServerErrorKind::BusyLoading
-                    | ServerErrorKind::ClusterDown
-                    | ServerErrorKind::MasterDown
-                    | ServerErrorKind::Moved
-                    | ServerErrorKind::NoPerm
-                    | ServerErrorKind::ReadOnly,
-                ) => Severity::Certain,
-                _ => match error.code() {
-                    Some("MISCONF" | "NOAUTH" | "NOREPLICAS" | "OOM" | "WRONGPASS" | "BUSY") => {
-                        Severity::Certain
-                    }
-                    _ => Severity::Transient,
-                },
-            },
+            Self::Redis(error) if is_of_no_use(error) => Severity::Certain,
+            Self::Redis(_) => Severity::Transient,
         }
     }
 }
@@ -365,4 +350,25 @@ fn evaluate(script: &Text, write: &Write, expiry: Duration, whole: bool) -> Cmd 
         .arg(&write.value[..])
         .arg(milliseconds);
     command
+}
+
+/// Whether the server says that it cannot be used, or that we may not. By the word that begins the
+/// error, since the driver knows only some of them.
+fn is_of_no_use(error: &RedisError) -> bool {
+    const WORDS: [&str; 12] = [
+        "BUSY",
+        "CLUSTERDOWN",
+        "LOADING",
+        "MASTERDOWN",
+        "MISCONF",
+        "MOVED",
+        "NOAUTH",
+        "NOPERM",
+        "NOREPLICAS",
+        "OOM",
+        "READONLY",
+        "WRONGPASS",
+    ];
+    error.kind() == ErrorKind::AuthenticationFailed
+        || error.code().is_some_and(|code| WORDS.contains(&code))
 }

@@ -34,7 +34,7 @@ pub(super) enum Servers {
         certificates: Option<TlsCertificates>,
     },
     Cluster {
-        client: ClusterClient,
+        client: Box<ClusterClient>,
         nodes: Vec<Client>,
     },
 }
@@ -113,7 +113,7 @@ impl Servers {
                     builder = builder.certs(certificates);
                 }
                 Ok(Self::Cluster {
-                    client: builder.build().map_err(unfit)?,
+                    client: Box::new(builder.build().map_err(unfit)?),
                     nodes: nodes.map_err(unfit)?,
                 })
             }

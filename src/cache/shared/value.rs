@@ -47,6 +47,9 @@ pub struct SharedIdentity {
     secret: Zeroizing<[u8; 32]>,
 }
 
+/// What stands behind the instant of a value, in postcard's wire format.
+type Facts = (Vec<Fact<Record>>, Vec<(RecordKind, Timestamp)>);
+
 /// Why something in Redis is not a set of facts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoFacts {
@@ -179,8 +182,7 @@ fn read(head: &[u8; HEAD], body: &[u8]) -> Option<Snapshot> {
     let (_, revision) = head.split_last_chunk::<8>()?;
     let (as_of, facts) = body.split_first_chunk::<8>()?;
     let as_of = Timestamp::from_microsecond(i64::from_be_bytes(*as_of)).ok()?;
-    let (facts, more): ((Vec<Fact<Record>>, Vec<(RecordKind, Timestamp)>), &[u8]) =
-        postcard::take_from_bytes(facts).ok()?;
+    let (facts, more): (Facts, &[u8]) = postcard::take_from_bytes(facts).ok()?;
     let (records, synced_at) = facts;
     more.is_empty().then_some(Snapshot {
         records,
