@@ -8,7 +8,7 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use rand::TryRngCore as _;
+use rand::TryRng as _;
 use zeroize::Zeroizing;
 
 /// Shortest key, in bytes: the output of the digest that it keys.
@@ -178,7 +178,7 @@ fn make(path: &Path) -> Result<(), PrivacyKeyError> {
     };
     make_folder(folder).map_err(io_error("make the folder", folder))?;
     let mut random = Zeroizing::new([0_u8; SHORTEST + 8]);
-    rand::rngs::OsRng
+    rand::rngs::SysRng
         .try_fill_bytes(random.as_mut_slice())
         .map_err(|error| PrivacyKeyError::NoRandomness {
             reason: error.to_string(),
