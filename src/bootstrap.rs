@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use icpgate_policy::codes::RecordKind;
 use icpgate_policy::explain::{self, Language};
+use icpgate_policy::facts::Revision;
 use icpgate_policy::identity::{CheckDigits, Sealer};
 use icpgate_policy::policy::{Policy, shipped};
 use tokio::net::TcpListener;
@@ -14,7 +15,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::cache::{Applied, LocalCache, SharedCache, SharedIdentity, SharedMode, SharedOptions};
 use crate::clock::Clock;
-use crate::config::{CacheSize, CertificateCheck, Config, MaxAge, RedisMode, privacy_key};
+use crate::config::{
+    CacheSize, CertificateCheck, Config, MaxAge, RedisMode, ServerUrl, privacy_key,
+};
 use crate::gate::{ActivePolicy, CacheBounds, Caches, Completeness, Gate, LogWorker};
 use crate::grpc;
 use crate::intake::{self, Intake, Line};
@@ -47,9 +50,7 @@ pub struct Parts {
 /// What stands in the way, with the remedy.
 pub async fn open(config: &Config, migrate: bool) -> anyhow::Result<Parts> {
     let policy = policy(config)?;
-    let key = privacy_key(&config.privacy.key_file).context("take the privacy key")?;
-    let sealer = Sealer::new(key.as_bytes()).context("take the privacy key")?;
-    let key_id = hex(&sealer.key_id());
+    let (sealer, key_id) = sealer(config)?;
     let store = store(config, migrate, key_id).await?;
     let check_digits = match config.records.certificate_check {
         CertificateCheck::Accept => CheckDigits::Accept,
@@ -277,24 +278,57 @@ pub fn policy(config: &Config) -> anyhow::Result<Policy> {
     })
 }
 
+/// Newest revision that the read replica has; `None` where none is configured.
+///
+/// # Errors
+///
+/// Why it does not answer.
+pub async fn replica(config: &Config) -> anyhow::Result<Option<Revision>> {
+    let (Some(url), Some(_)) = (&config.store.url, &config.store.read_url) else {
+        return Ok(None);
+    };
+    let (_, key_id) = sealer(config)?;
+    let store = postgres(config, url, false, key_id).await?;
+    let revision = store.replica_revision().await.transpose();
+    store.close().await;
+    revision.context("ask the replica of store.read_url")
+}
+
+/// What seals personal data, and the fingerprint of its key as the store keeps it.
+fn sealer(config: &Config) -> anyhow::Result<(Sealer, String)> {
+    let key = privacy_key(&config.privacy.key_file).context("take the privacy key")?;
+    let sealer = Sealer::new(key.as_bytes()).context("take the privacy key")?;
+    let key_id = hex(&sealer.key_id());
+    Ok((sealer, key_id))
+}
+
 async fn store(config: &Config, migrate: bool, key_id: String) -> anyhow::Result<Arc<dyn Store>> {
     if let Some(url) = &config.store.url {
-        let read_url = config.store.read_url.as_ref();
-        let options = PostgresOptions {
-            migrate,
-            key_id,
-            read_url: read_url.map(|url| url.as_str().to_owned()),
-            connections: config.store.connections,
-        };
-        let store = PostgresStore::open(url.as_str(), options).await;
-        // The address may hold a password; what may be shown of it is in the error.
-        return Ok(Arc::new(store.context("open the store of store.url")?));
+        return Ok(Arc::new(postgres(config, url, migrate, key_id).await?));
     }
     let path = &config.store.path;
     let store = SqliteStore::open(path, SqliteOptions { migrate, key_id })
         .await
         .with_context(|| format!("open the store `{}`", path.display()))?;
     Ok(Arc::new(store))
+}
+
+async fn postgres(
+    config: &Config,
+    url: &ServerUrl,
+    migrate: bool,
+    key_id: String,
+) -> anyhow::Result<PostgresStore> {
+    let read_url = config.store.read_url.as_ref();
+    let options = PostgresOptions {
+        migrate,
+        key_id,
+        read_url: read_url.map(|url| url.as_str().to_owned()),
+        connections: config.store.connections,
+    };
+    let store = PostgresStore::open(url.as_str(), options).await;
+    // The address may hold a password; what may be shown of it is in the error.
+    store.context("open the store of store.url")
 }
 
 fn read(file: &Path) -> anyhow::Result<String> {

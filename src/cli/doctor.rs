@@ -148,6 +148,13 @@ async fn store_checks(config: &Config, now: Timestamp) -> Vec<Check> {
         checks.push(clock(now, None));
         return checks;
     }
+    if !config.privacy.key_file.exists() {
+        // Asking would make one.
+        let detail = "the database of store.url; it is looked at once there is a privacy key";
+        checks.push(Check::ok("store", detail));
+        checks.push(clock(now, None));
+        return checks;
+    }
     let found = async {
         let parts = bootstrap::open(config, false).await?;
         let counts = parts.store.counts().await?;
@@ -169,6 +176,7 @@ async fn store_checks(config: &Config, now: Timestamp) -> Vec<Check> {
                 "store",
                 format!("{records} records, revision {}", head.0),
             ));
+            checks.extend(replica(config, head).await);
             checks.push(clock(now, newest));
         }
         Err(error) => {
@@ -178,6 +186,26 @@ async fn store_checks(config: &Config, now: Timestamp) -> Vec<Check> {
         }
     }
     checks
+}
+
+/// How far the read replica is, where one is configured. It keeps nothing from working.
+async fn replica(config: &Config, head: Revision) -> Option<Check> {
+    const NAME: &str = "read replica";
+    match bootstrap::replica(config).await {
+        Ok(None) => None,
+        Ok(Some(reached)) => {
+            let behind = head.0.saturating_sub(reached.0);
+            let detail = match behind {
+                0 => format!("revision {}", reached.0),
+                behind => format!("revision {}, {behind} behind the primary", reached.0),
+            };
+            Some(Check::ok(NAME, detail))
+        }
+        Err(error) => {
+            let mend = "start it, or mend `store.read_url`; until then the primary answers";
+            Some(Check::warn(NAME, format!("{error:#}"), mend))
+        }
+    }
 }
 
 /// Whether the clock can be right. `newest` is when the newest write was committed; `None`: not
