@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use crate::cache::{Applied, LocalCache, SharedCache, SharedIdentity, SharedMode, SharedOptions};
 use crate::clock::Clock;
 use crate::config::{
-    CacheSize, CertificateCheck, Config, MaxAge, RedisMode, ServerUrl, privacy_key,
+    CacheSize, CertificateCheck, Config, MaxAge, PrivacyKey, RedisMode, ServerUrl, privacy_key,
 };
 use crate::gate::{ActivePolicy, CacheBounds, Caches, Completeness, Gate, LogWorker};
 use crate::grpc;
@@ -50,7 +50,7 @@ pub struct Parts {
 /// What stands in the way, with the remedy.
 pub async fn open(config: &Config, migrate: bool) -> anyhow::Result<Parts> {
     let policy = policy(config)?;
-    let (sealer, key_id) = sealer(config)?;
+    let (key, sealer, key_id) = sealer(config)?;
     let store = store(config, migrate, key_id).await?;
     let check_digits = match config.records.certificate_check {
         CertificateCheck::Accept => CheckDigits::Accept,
@@ -287,19 +287,19 @@ pub async fn replica(config: &Config) -> anyhow::Result<Option<Revision>> {
     let (Some(url), Some(_)) = (&config.store.url, &config.store.read_url) else {
         return Ok(None);
     };
-    let (_, key_id) = sealer(config)?;
+    let (_, _, key_id) = sealer(config)?;
     let store = postgres(config, url, false, key_id).await?;
     let revision = store.replica_revision().await.transpose();
     store.close().await;
     revision.context("ask the replica of store.read_url")
 }
 
-/// What seals personal data, and the fingerprint of its key as the store keeps it.
-fn sealer(config: &Config) -> anyhow::Result<(Sealer, String)> {
+/// The privacy key, what seals with it, and its fingerprint as the store keeps it.
+fn sealer(config: &Config) -> anyhow::Result<(PrivacyKey, Sealer, String)> {
     let key = privacy_key(&config.privacy.key_file).context("take the privacy key")?;
     let sealer = Sealer::new(key.as_bytes()).context("take the privacy key")?;
     let key_id = hex(&sealer.key_id());
-    Ok((sealer, key_id))
+    Ok((key, sealer, key_id))
 }
 
 async fn store(config: &Config, migrate: bool, key_id: String) -> anyhow::Result<Arc<dyn Store>> {

@@ -5,7 +5,7 @@
 //! **Absent on purpose:** the distributions of a library, which may change with its versions.
 
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
+use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
 /// Parts of a whole: shares are in ten-thousandths.
 pub(super) const WHOLE: u32 = 10_000;

@@ -14,7 +14,7 @@ use icpgate_policy::facts::Revision;
 use jiff::Timestamp;
 use prost::Message as _;
 use rand::rngs::StdRng;
-use rand::{Rng as _, SeedableRng as _};
+use rand::{RngExt as _, SeedableRng as _};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;

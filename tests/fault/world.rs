@@ -4,7 +4,7 @@
 //! known leaves nothing to be put right.
 
 use icpgate::proto::v1;
-use rand::Rng as _;
+use rand::RngExt as _;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
