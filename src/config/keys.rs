@@ -175,7 +175,9 @@ settings! {
         /// no Redis. Signs of a password other than letters and digits are written as `%` and
         /// two hexadecimal digits. User, password, database and TLS are the same for all; they
         /// hold for the servers, and for Sentinels as far as these ask for them. A Redis may be
-        /// shared with others, and with other installations of this program.
+        /// shared with others, and with other installations of this program; a user of its own
+        /// needs `~icpgate:* &icpgate:* +@read +@write +@scripting +@pubsub +@connection +role
+        /// +cluster`.
         urls: RedisUrls = "",
         /// How the servers are arranged.
         mode: RedisMode = "standalone",

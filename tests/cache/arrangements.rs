@@ -127,6 +127,25 @@ async fn a_cluster_takes_keys_of_all_slots() {
 }
 
 #[tokio::test]
+async fn announcements_reach_everybody_in_a_cluster() {
+    let cluster = tokio::task::spawn_blocking(Cluster::start).await.unwrap();
+    let base = by_cluster(&cluster);
+    let teller = open(base.clone());
+    until_used(&teller).await;
+    // Each listens at another node.
+    for node in &cluster.nodes {
+        let listener = open(SharedOptions {
+            urls: vec![node.url()],
+            ..base.clone()
+        });
+        assert_eq!(listener.changed().await, Ok(None));
+        teller.announce(Revision(7)).await;
+        let told = tokio::time::timeout(PATIENCE, listener.changed()).await;
+        assert_eq!(told.unwrap(), Ok(Some(Revision(7))));
+    }
+}
+
+#[tokio::test]
 async fn behaviour_02_a_cluster_that_lost_a_node_serves_the_rest() {
     serves_the_rest(Signal::Kill).await;
 }

@@ -233,13 +233,22 @@ async fn behaviour_02_a_loading_server_is_not_used() {
 #[tokio::test]
 async fn behaviour_02_a_password_that_is_changed_is_a_miss() {
     let server = Redis::start();
-    server.tell("ACL SETUSER icp on >first ~icpgate:* &icpgate:* +@all");
+    // What the reference of the configuration asks for.
+    server.tell(
+        "ACL SETUSER icp on >first ~icpgate:* &icpgate:* +@read +@write +@scripting +@pubsub \
+         +@connection +role +cluster",
+    );
     let log = Log::start();
     let url = format!("redis://icp:first@127.0.0.1:{}", server.port());
     let cache = cache(&url);
     let key = key("example.cn");
     put(&cache, key, facts(5)).await;
     assert_eq!(kept(&cache, key).await, Some(5));
+    assert_eq!(cache.changed().await, Ok(None));
+    cache.invalidate(&[key], Revision(4)).await;
+    cache.announce(Revision(5)).await;
+    assert_eq!(cache.changed().await, Ok(Some(Revision(5))));
+    assert_eq!(cache.state().errors, 0);
     server.tell("ACL SETUSER icp resetpass >second");
     server.tell("CLIENT KILL USER icp");
     assert_eq!(get(&cache, key).await, None);

@@ -52,8 +52,11 @@ pub(super) static PUT: LazyLock<Text> =
 pub(super) static INVALIDATE: LazyLock<Text> =
     script!("if #kept == 8 and not older(kept, new) then return 0 end\n");
 
-/// Keys of one request that writes; more go in several, so that each fits the time-out.
+/// Most keys of one request that writes; more go in several, so that each fits the time-out.
 const WRITTEN_AT_ONCE: usize = 128;
+
+/// Octets after which such a request takes no further key.
+const OCTETS_AT_ONCE: usize = 1 << 18;
 
 /// A line to Redis.
 #[derive(Clone)]
@@ -220,10 +223,9 @@ impl Link {
         timeout: Duration,
     ) -> Answered<Option<bool>> {
         let mut answered = Answered::nothing(writes.len());
-        for (chunk, start) in writes
-            .chunks(WRITTEN_AT_ONCE)
-            .zip((0..).step_by(WRITTEN_AT_ONCE))
-        {
+        let (mut start, mut left) = (0, writes);
+        while !left.is_empty() {
+            let (chunk, rest) = left.split_at(at_once(left));
             let short = chunk
                 .iter()
                 .map(|write| (write.bucket, evaluate(script, write, expiry, false)));
@@ -254,6 +256,8 @@ impl Link {
             if matches!(answered.failure, Some(Failure::TimedOut)) {
                 break;
             }
+            start += chunk.len();
+            left = rest;
         }
         answered
     }
@@ -333,6 +337,17 @@ pub(super) async fn request<T: FromRedisValue>(
     }
 }
 
+/// How many of the first writes go in one request; at least one, never more than there are.
+fn at_once(writes: &[Write]) -> usize {
+    let mut octets = 0;
+    let fitting = writes.iter().take(WRITTEN_AT_ONCE).take_while(|write| {
+        let fits = octets < OCTETS_AT_ONCE;
+        octets += write.value.len();
+        fits
+    });
+    fitting.count()
+}
+
 fn evaluate(script: &Text, write: &Write, expiry: Duration, whole: bool) -> Cmd {
     let mut command = if whole {
         let mut command = redis::cmd("EVAL");
@@ -371,4 +386,26 @@ fn is_of_no_use(error: &RedisError) -> bool {
     ];
     error.kind() == ErrorKind::AuthenticationFailed
         || error.code().is_some_and(|code| WORDS.contains(&code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_that_write_are_bounded_by_keys_and_by_octets() {
+        let writes = |count: usize, octets: usize| -> Vec<Write> {
+            (0..count)
+                .map(|_| Write {
+                    key: String::new(),
+                    bucket: 0,
+                    value: vec![0; octets],
+                })
+                .collect()
+        };
+        assert_eq!(at_once(&writes(1, 1)), 1);
+        assert_eq!(at_once(&writes(1000, 1)), WRITTEN_AT_ONCE);
+        assert_eq!(at_once(&writes(3, OCTETS_AT_ONCE * 2)), 1);
+        assert_eq!(at_once(&writes(9, OCTETS_AT_ONCE / 2)), 2);
+    }
 }
