@@ -47,6 +47,7 @@ macro_rules! contract_suite {
             decisions_share_their_contents,
             counts_are_those_of_the_records,
             an_abandoned_put_is_whole_or_not_there,
+            an_abandoned_put_of_many_is_whole_or_not_there,
             revisions_are_seen_in_commit_order,
             touched_tells_where_a_record_was_and_is,
             touched_reads_whole_revisions,
