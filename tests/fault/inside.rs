@@ -28,7 +28,6 @@ use tokio::task::JoinSet;
 pub(crate) struct Inside {
     pub(crate) gate: Arc<Gate>,
     pub(crate) store: Arc<Watched>,
-    pub(crate) clock: Arc<FixedClock>,
     _log: JoinSet<()>,
 }
 
@@ -83,7 +82,7 @@ impl Inside {
             store: store.clone(),
             ..parts
         };
-        let (gate, worker) = bootstrap::gate(parts, &config, clock.clone()).unwrap();
+        let (gate, worker) = bootstrap::gate(parts, &config, clock).unwrap();
         let gate = Arc::new(gate);
         gate.follow().await.unwrap();
         let mut log = JoinSet::new();
@@ -91,7 +90,6 @@ impl Inside {
         Self {
             gate,
             store,
-            clock,
             _log: log,
         }
     }

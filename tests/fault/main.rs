@@ -13,7 +13,11 @@ mod gate;
 #[cfg(test)]
 mod inside;
 #[cfg(test)]
+mod killed;
+#[cfg(test)]
 mod oracle;
+#[cfg(test)]
+mod processes;
 #[cfg(test)]
 mod proxy;
 #[cfg(test)]
@@ -21,7 +25,12 @@ mod random;
 #[cfg(test)]
 mod redis;
 #[cfg(test)]
-mod servers;
+#[path = "../servers"]
+mod servers {
+    pub(crate) mod gate;
+    pub(crate) mod postgres;
+    pub(crate) mod proxy;
+}
 #[cfg(test)]
 mod trouble;
 #[cfg(test)]

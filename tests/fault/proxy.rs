@@ -1,6 +1,6 @@
 //! The fault proxy itself: each mode does what it says, or no other test here means anything.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -3,7 +3,7 @@
 //! `ICPGATE_FAULT_SECONDS` makes the long run longer or shorter, `ICPGATE_FAULT_SEED` repeats one.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use icpgate::clock::{Clock as _, SystemClock};
@@ -14,17 +14,17 @@ use icpgate_policy::facts::Revision;
 use jiff::Timestamp;
 use prost::Message as _;
 use rand::rngs::StdRng;
-use rand::{RngExt as _, SeedableRng as _};
+use rand::{Rng as _, SeedableRng as _};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
-use super::database::Database;
 use super::fleet::{Fleet, Plan};
 use super::oracle::{Asked, Bounds, Oracle, Put, Right, told};
 use super::redis::Redis;
 use super::servers::gate::{Gate, Signal, until};
+use super::servers::postgres::{Server, Setup};
 use super::servers::proxy::schedule;
 use super::world::{World, ask, name};
 
@@ -99,11 +99,16 @@ impl Run {
     async fn through(self) {
         println!("seed {} for {} s", self.seed, self.length.as_secs());
         let world = World { subjects: 8 };
-        let database = Database::start().await;
+        // With a server of somebody else, nothing is done to it.
+        let database = Server::start(Setup::default()).await.map(Arc::new);
+        let url = match &database {
+            Some(server) => Some(server.database().await),
+            None => None,
+        };
         let mut fleet = Fleet::start(Plan {
             replicas: self.replicas,
             redis: self.redis,
-            url: Some(database.url()),
+            url,
             stale: Some((MAX_STALE, MAX_STALE_RECHECK)),
             settings: Vec::new(),
         })
@@ -153,7 +158,11 @@ impl Run {
                         trouble_redis(redis, self.seed + 500, &stop).await;
                     }
                 },
-                trouble_database(&database, self.seed + 600, &stop),
+                async {
+                    if let Some(database) = &database {
+                        trouble_database(database, self.seed + 600, &stop).await;
+                    }
+                },
             );
         }
         agree(&fleet, world).await;
@@ -167,6 +176,8 @@ impl Run {
         };
         let oracle = Oracle::read(&*store, intake, &puts, bounds).await;
         let head = oracle.head();
+        assert_eq!(store.head().await.unwrap(), head, "all of the log is known");
+        assert_eq!(oracle.revisions().count() as u64, head.0);
         let mut wrong = oracle.judge_puts(&puts);
         let mut rights: BTreeMap<Right, usize> = BTreeMap::new();
         for asked in &asked {
@@ -175,11 +186,7 @@ impl Run {
                 Err(what) => wrong.push(what),
             }
         }
-        println!(
-            "{rights:?} of {} answers, {} writes, {head:?}",
-            asked.len(),
-            puts.len()
-        );
+        println!("{rights:?} of {} answers, {} writes, {head:?}", asked.len(), puts.len());
         agree_with(&fleet, world, &oracle, head).await;
         store.close().await;
         for what in wrong.iter().take(5) {
@@ -188,19 +195,11 @@ impl Run {
         for replica in fleet.replicas.iter().filter(|_| !wrong.is_empty()) {
             println!("LOG {}", replica.gate.log());
         }
-        assert!(
-            wrong.is_empty(),
-            "{} are wrong (seed {})",
-            wrong.len(),
-            self.seed
-        );
+        assert!(wrong.is_empty(), "{} are wrong (seed {})", wrong.len(), self.seed);
         // The faults were felt, and did not make the service useless.
         let count = |right| rights.get(&right).copied().unwrap_or(0);
         assert!(count(Right::Stale) > 0, "{rights:?}");
-        assert!(
-            count(Right::Indeterminate) + count(Right::Unavailable) > 0,
-            "{rights:?}"
-        );
+        assert!(count(Right::Indeterminate) + count(Right::Unavailable) > 0, "{rights:?}");
         assert!(count(Right::Current) > asked.len() / 4, "{rights:?}");
         assert!(head.0 > world.subjects as u64, "something was written");
     }
@@ -283,7 +282,8 @@ impl Noted {
     }
 }
 
-type Client = v1::provisioning_service_client::ProvisioningServiceClient<tonic::transport::Channel>;
+type Client =
+    v1::provisioning_service_client::ProvisioningServiceClient<tonic::transport::Channel>;
 
 /// Asks one question by itself, several as a batch.
 async fn all(
@@ -362,23 +362,31 @@ async fn trouble_redis(redis: &mut Redis, seed: u64, stop: &CancellationToken) {
 }
 
 /// Faults of the database server itself.
-async fn trouble_database(database: &Database, seed: u64, stop: &CancellationToken) {
+async fn trouble_database(database: &Arc<Server>, seed: u64, stop: &CancellationToken) {
     let mut dice = StdRng::seed_from_u64(seed);
     loop {
         let calm = Duration::from_millis(dice.random_range(5_000..20_000));
         let trouble = Duration::from_millis(dice.random_range(500..6_000));
+        let (begin, end): (fn(&Server), fn(&Server)) = if dice.random_bool(0.5) {
+            (Server::kill, Server::restart)
+        } else {
+            (Server::freeze, Server::thaw)
+        };
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(calm) => {}
         }
-        if dice.random_bool(0.5) {
-            database.crash().await;
-        } else {
-            database.signal(Signal::Stop);
-            tokio::time::sleep(trouble).await;
-            database.signal(Signal::Continue);
-        }
+        aside(database, begin).await;
+        tokio::time::sleep(trouble).await;
+        aside(database, end).await;
     }
+}
+
+/// Does what blocks where it blocks nobody.
+async fn aside(database: &Arc<Server>, what: fn(&Server)) {
+    let database = Arc::clone(database);
+    let done = tokio::task::spawn_blocking(move || what(&database)).await;
+    done.unwrap();
 }
 
 /// Waits until all replicas give the same answers under the same identifiers to the same
@@ -418,15 +426,12 @@ pub(crate) fn now() -> Timestamp {
     SystemClock.now()
 }
 
-fn seed(usual: u64) -> u64 {
+pub(crate) fn seed(usual: u64) -> u64 {
     number("ICPGATE_FAULT_SEED").unwrap_or(usual)
 }
 
 #[expect(clippy::disallowed_methods, reason = "whoever runs the tests decides")]
-fn number(variable: &str) -> Option<u64> {
+pub(crate) fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;
-    Some(
-        text.parse()
-            .unwrap_or_else(|_| panic!("{variable}: `{text}` is no number")),
-    )
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable}: `{text}` is no number")))
 }

@@ -4,7 +4,7 @@
 //! known leaves nothing to be put right.
 
 use icpgate::proto::v1;
-use rand::RngExt as _;
+use rand::Rng as _;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
@@ -63,11 +63,7 @@ impl World {
                 vec![registration(site, verified, status)]
             }
             5 => vec![licence(subject, often(dice, "ACTIVE", "REVOKED"))],
-            6 => vec![access(
-                subject,
-                dice.random_range(1..3),
-                often(dice, "ACTIVE", "CANCELLED"),
-            )],
+            6 => vec![access(subject, dice.random_range(1..3), often(dice, "ACTIVE", "CANCELLED"))],
             _ => vec![holder_blocked(subject, dice.random_bool(0.4))],
         }
     }
@@ -124,6 +120,11 @@ pub(crate) fn name(site: usize) -> String {
 /// A block on the name of a site, or its end.
 pub(crate) fn blocked(site: usize, active: bool) -> v1::Record {
     block(json!({ "domain": name(site) }), active)
+}
+
+/// A block on any name.
+pub(crate) fn blocked_name(domain: &str) -> v1::Record {
+    block(json!({ "domain": domain }), true)
 }
 
 /// The subject, and with it every name under it.

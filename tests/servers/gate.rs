@@ -99,6 +99,11 @@ impl Gate {
         }
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// A connection of its own, made when it is first used and made anew when it is lost.
     pub(crate) fn channel(&self) -> Channel {
         Channel::from_shared(format!("http://{}", self.address))

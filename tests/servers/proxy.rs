@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
-use rand::{RngExt as _, SeedableRng as _};
+use rand::{Rng as _, SeedableRng as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -188,8 +188,8 @@ impl Drop for Proxy {
 /// Faults at random for as long as `length`, each followed by a while without; in order, and at
 /// the end everything passes. The same seed gives the same faults.
 pub(crate) fn schedule(seed: u64, length: Duration) -> Vec<(Duration, Fault)> {
-    const CALM_MS: std::ops::Range<u64> = 500..4_000;
-    const TROUBLE_MS: std::ops::Range<u64> = 200..5_000;
+    const CALM_MS: std::ops::Range<u64> = 1_000..6_000;
+    const TROUBLE_MS: std::ops::Range<u64> = 200..4_000;
     let mut dice = StdRng::seed_from_u64(seed);
     let mut steps = Vec::new();
     let mut at = Duration::ZERO;
