@@ -12,8 +12,8 @@ mod applied;
 mod local;
 mod shared;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use icpgate_policy::codes::RecordKind;
 use icpgate_policy::facts::{Fact, NameFacts, Revision};
@@ -61,7 +61,12 @@ pub struct Entry {
     marks: Box<[u64]>,
     /// Revision up to which the log is known to touch none of the marks.
     holds_through: AtomicU64,
+    /// Made when it is first asked for: most facts are used often, or never.
+    digest: OnceLock<FactsDigest>,
 }
+
+/// A digest of facts: equal facts have equal ones.
+pub type FactsDigest = [u8; 32];
 
 impl SetKey {
     /// The key of a set of handles.
@@ -102,6 +107,7 @@ impl Entry {
             expires_at,
             marks,
             holds_through: AtomicU64::new(revision.0),
+            digest: OnceLock::new(),
         }
     }
 
@@ -109,6 +115,12 @@ impl Entry {
     #[must_use]
     pub fn size(&self) -> usize {
         size_of::<Self>() + size_of_val(&*self.marks) + self.facts.size()
+    }
+
+    /// Digest of the facts.
+    #[must_use]
+    pub fn digest(&self) -> FactsDigest {
+        *self.digest.get_or_init(|| digest(&self.facts))
     }
 
     fn holds_through(&self) -> Revision {
@@ -131,6 +143,14 @@ pub fn marks(handles: &[Handle], records: &[Fact<Record>]) -> Box<[u64]> {
     marks.sort_unstable();
     marks.dedup();
     marks.into_boxed_slice()
+}
+
+/// Digest of facts that are in no entry; as [`Entry::digest`].
+#[must_use]
+pub fn digest(facts: &NameFacts) -> FactsDigest {
+    // Facts have no value that refuses to be encoded.
+    let bytes = postcard::to_stdvec(facts).unwrap_or_default();
+    *blake3::hash(&bytes).as_bytes()
 }
 
 /// Mark of a handle: 64 bits of its digest. Two handles with one mark cost a needless read.

@@ -13,9 +13,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::facts::{Fetched, Missed, Need, Want};
 use super::log::{FULL_FOR, Receipt};
-use super::{ActivePolicy, Gate, GateError, ServedFrom, content};
+use super::{ActivePolicy, Gate, GateError, ServedFrom};
+use crate::cache::{self, FactsDigest};
 use crate::intake::{Consistency, Question, Violation, token};
-use crate::store::Content;
 
 /// A question's answer with everything that it was made from.
 #[derive(Clone, Debug)]
@@ -36,8 +36,8 @@ pub struct Answer {
     pub stale: bool,
     /// The encoded profile.
     pub(super) profile: Arc<[u8]>,
-    /// The encoded facts.
-    pub(super) facts_content: Content,
+    /// Digest of the facts.
+    pub(super) facts_digest: FactsDigest,
 }
 
 /// Questions whose facts are fetched in one round trip; bounds what one of them holds.
@@ -135,7 +135,7 @@ impl Gate {
             decision_id: String::new(),
             decision,
             profile: encode(&asked.request.profile).into(),
-            facts_content: content(encode(&gathered.facts)),
+            facts_digest: gathered.digest,
             request: Arc::new(asked.request),
             facts: Arc::new(gathered.facts),
             policy: Arc::clone(policy),
@@ -272,6 +272,7 @@ fn stale_for(policy: &ActivePolicy, purpose: Purpose) -> Option<SignedDuration> 
 
 struct Gathered {
     facts: Facts,
+    digest: FactsDigest,
     served_from: ServedFrom,
     /// A revision that no set is older than; `None` where the store did not say.
     revision: Option<Revision>,
@@ -297,11 +298,14 @@ fn sort(
     head: Option<Revision>,
     unasked: &Entitlement,
 ) -> Gathered {
+    let mut digest = blake3::Hasher::new();
     let mut served_from = None;
     let mut revision: Option<Revision> = None;
     let mut answered = true;
     let mut stale_since: Option<Timestamp> = None;
     let sets = wanted.sets().map(|set| {
+        // The place of a set counts: facts of an origin are none of the name.
+        digest.update(&[u8::from(!set.is_empty())]);
         if set.is_empty() {
             return None;
         }
@@ -312,6 +316,7 @@ fn sort(
                     Some(revision.map_or(fetched.revision, |least| least.min(fetched.revision)));
                 let since = fetched.stale_since.into_iter().chain(stale_since);
                 stale_since = since.min();
+                digest.update(&fetched.digest);
                 return Some(fetched.facts);
             }
             Some(Err(missed)) => missed,
@@ -323,17 +328,25 @@ fn sort(
         } else {
             Why::StoreUnavailable
         };
-        Some(Arc::new(NameFacts::empty(Entitlement::unknown(why))))
+        let facts = NameFacts::empty(Entitlement::unknown(why));
+        digest.update(&cache::digest(&facts));
+        Some(Arc::new(facts))
     });
     let [name, origin, host_header, applicant] = sets;
+    let name = name.unwrap_or_else(|| {
+        let facts = NameFacts::empty(unasked.clone());
+        digest.update(&cache::digest(&facts));
+        Arc::new(facts)
+    });
     let asked = !wanted.sets().iter().all(|set| set.is_empty());
     Gathered {
         facts: Facts {
-            name: name.unwrap_or_else(|| Arc::new(NameFacts::empty(unasked.clone()))),
+            name,
             origin,
             host_header,
             applicant,
         },
+        digest: *digest.finalize().as_bytes(),
         served_from: served_from.unwrap_or(ServedFrom::Store),
         revision: if asked && answered {
             revision
@@ -356,7 +369,7 @@ fn identify(answer: &Answer) -> String {
         hasher.update(bytes);
     };
     part(&answer.profile);
-    part(&answer.facts_content.digest);
+    part(&answer.facts_digest);
     part(&answer.policy.content.digest);
     part(&decision.decided_at.as_nanosecond().to_le_bytes());
     part(&decision.valid_until.as_nanosecond().to_le_bytes());
@@ -366,6 +379,6 @@ fn identify(answer: &Answer) -> String {
 
 /// Encodes a value of the core. Its types have no map with other keys than texts and no value
 /// that refuses to be encoded, so an empty encoding stands for what cannot happen.
-fn encode<T: serde::Serialize>(value: &T) -> Vec<u8> {
+pub(super) fn encode<T: serde::Serialize>(value: &T) -> Vec<u8> {
     postcard::to_stdvec(value).unwrap_or_default()
 }

@@ -14,7 +14,9 @@ use tokio_util::task::TaskTracker;
 
 use super::loads::{LoadError, Loading, Loads, ToLoad};
 use super::{Completeness, ServedFrom};
-use crate::cache::{Applied, Entry, LocalCache, SetKey, SharedCache, Snapshot, Standing, marks};
+use crate::cache::{
+    Applied, Entry, FactsDigest, LocalCache, SetKey, SharedCache, Snapshot, Standing, marks,
+};
 use crate::clock::Clock;
 use crate::store::{Freshness, Store};
 
@@ -71,6 +73,7 @@ pub(super) struct Want {
 #[derive(Clone, Debug)]
 pub(super) struct Fetched {
     pub(super) facts: Arc<NameFacts>,
+    pub(super) digest: FactsDigest,
     pub(super) from: ServedFrom,
     /// A revision that the facts are not older than.
     pub(super) revision: Revision,
@@ -445,6 +448,7 @@ impl Sources {
 fn fetched(entry: &Entry, from: ServedFrom, applied: Revision) -> Fetched {
     Fetched {
         facts: Arc::clone(&entry.facts),
+        digest: entry.digest(),
         from,
         revision: applied.max(entry.revision),
         stale_since: None,

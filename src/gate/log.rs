@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::check::encode;
 use super::{Answer, GateError, render};
 use crate::clock::Clock;
-use crate::store::{NewDecision, Store, StoreError};
+use crate::store::{Content, NewDecision, Store, StoreError};
 
 /// Decisions that may wait to be written.
 const QUEUE: usize = 16_384;
@@ -210,7 +211,10 @@ impl LogWorker {
                     decision_id: answer.decision_id.clone(),
                     answer: render::recorded(answer),
                     profile: answer.profile.to_vec(),
-                    facts: answer.facts_content.clone(),
+                    facts: Content {
+                        digest: answer.facts_digest,
+                        bytes: encode(&answer.facts).into(),
+                    },
                     policy: answer.policy.content.clone(),
                     decided_at: answer.decision.decided_at,
                     recorded_at: now,

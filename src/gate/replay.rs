@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use prost::Message as _;
 
 use super::check::Answer;
-use super::{ActivePolicy, ServedFrom, content, render};
+use super::{ActivePolicy, ServedFrom, render};
+use crate::cache::FactsDigest;
 use crate::proto::v1;
 use crate::store::RecordedDecision;
 
@@ -65,7 +66,8 @@ pub fn replay(recorded: &RecordedDecision, decision_id: &str) -> Result<Vec<u8>,
         served_from: ServedFrom::Store,
         stale: before.stale,
         profile: recorded.profile.as_slice().into(),
-        facts_content: content(recorded.facts.clone()),
+        // Of use for the identifier only, which is given.
+        facts_digest: FactsDigest::default(),
     };
     Ok(render::recorded(&answer))
 }
