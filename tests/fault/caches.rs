@@ -9,7 +9,7 @@ use icpgate::proto::v1;
 use icpgate_policy::codes::{Reason, Verdict};
 use jiff::{SignedDuration, Timestamp};
 use rand::rngs::StdRng;
-use rand::{Rng as _, SeedableRng as _};
+use rand::{RngExt as _, SeedableRng as _};
 use tempfile::TempDir;
 
 use super::inside::Inside;
@@ -94,7 +94,9 @@ async fn behaviour_06_a_cached_denial_clears_without_an_event() {
     for records in (World { subjects: 1 }).beginning() {
         gate.written(records).await;
     }
-    gates.clock.set(now() + ABSENT_TTL - SignedDuration::from_secs(1));
+    gates
+        .clock
+        .set(now() + ABSENT_TTL - SignedDuration::from_secs(1));
     gate.gate.follow().await.unwrap();
     let before = asked().await;
     assert_eq!(before.decision.verdict, Verdict::Deny, "it was cached");
@@ -109,7 +111,11 @@ async fn behaviour_06_a_cached_denial_clears_without_an_event() {
 #[tokio::test]
 async fn behaviour_07_the_clock_crosses_the_end_of_an_answer_in_every_cache() {
     let gates = Gates::new().await;
-    let (local, shared, bare) = (gates.local().await, gates.shared().await, gates.bare().await);
+    let (local, shared, bare) = (
+        gates.local().await,
+        gates.shared().await,
+        gates.bare().await,
+    );
     for records in (World { subjects: 1 }).beginning() {
         bare.written(records).await;
     }
@@ -157,7 +163,10 @@ async fn behaviour_08_a_load_that_began_before_a_write_is_not_kept_after_it() {
         gate.store.hold(true);
         let asking = gate.check(order(&name(0)));
         let writing = async {
-            until("the load has begun", async || (gate.store.running() > 0).then_some(())).await;
+            until("the load has begun", async || {
+                (gate.store.running() > 0).then_some(())
+            })
+            .await;
             // The old state is read by now or never: what is read later is the new state.
             tokio::time::sleep(Duration::from_millis(100)).await;
             other.written(vec![blocked(0, true)]).await;
@@ -187,7 +196,10 @@ async fn behaviour_08_an_old_value_in_redis_poisons_nobody() {
     }
     one.gate.follow().await.unwrap();
     let before = gates.keys();
-    assert_eq!(one.check(order(&name(0))).await.decision.verdict, Verdict::Allow);
+    assert_eq!(
+        one.check(order(&name(0))).await.decision.verdict,
+        Verdict::Allow
+    );
     let key = until("the facts are in Redis", async || {
         gates.keys().into_iter().find(|key| !before.contains(key))
     })
@@ -227,7 +239,10 @@ async fn behaviour_09_a_caller_who_goes_away_takes_nothing_with_him() {
     let gone = tokio::time::timeout(Duration::from_millis(50), asking).await;
     assert!(gone.is_err(), "he goes before the store answers");
     gate.store.hold(false);
-    until("the load is over", async || (gate.store.running() == 0).then_some(())).await;
+    until("the load is over", async || {
+        (gate.store.running() == 0).then_some(())
+    })
+    .await;
     until("the load has filled the cache", async || {
         let answer = gate.check(order(&name(0))).await;
         assert_eq!(answer.decision.verdict, Verdict::Allow);
@@ -241,7 +256,11 @@ async fn behaviour_09_a_caller_who_goes_away_takes_nothing_with_him() {
 #[tokio::test]
 async fn behaviour_10_keys_and_identifiers_cover_every_input() {
     let gates = Gates::new().await;
-    let (local, shared, bare) = (gates.local().await, gates.shared().await, gates.bare().await);
+    let (local, shared, bare) = (
+        gates.local().await,
+        gates.shared().await,
+        gates.bare().await,
+    );
     let world = World { subjects: 3 };
     for records in world.beginning() {
         bare.written(records).await;
@@ -264,7 +283,10 @@ async fn behaviour_10_keys_and_identifiers_cover_every_input() {
             let expected = bare.check(question.clone()).await;
             for gate in [&local, &shared] {
                 let answer = gate.check(question.clone()).await;
-                assert_eq!(answer.decision, expected.decision, "round {round}: {question:?}");
+                assert_eq!(
+                    answer.decision, expected.decision,
+                    "round {round}: {question:?}"
+                );
                 assert_eq!(answer.decision_id, expected.decision_id, "{question:?}");
             }
             let profile = format!("{:?}", expected.request.profile).into_bytes();
@@ -321,7 +343,10 @@ async fn behaviour_11_a_thousand_callers_read_once_and_impatient_ones_fill_the_c
     });
     let answers = futures::future::join_all(impatient).await;
     assert!(answers.iter().all(Result::is_err), "nobody waits that long");
-    until("the load is over", async || (gate.store.running() == 0).then_some(())).await;
+    until("the load is over", async || {
+        (gate.store.running() == 0).then_some(())
+    })
+    .await;
     until("the cache is filled", async || {
         let answer = gate.check(order(&name(1))).await;
         (answer.served_from == ServedFrom::LocalCache).then_some(())
@@ -414,8 +439,30 @@ fn variations() -> Vec<v1::CheckProvisioningRequest> {
 /// A name that tries to be taken for another one.
 fn hostile(dice: &mut StdRng) -> String {
     const PARTS: [&str; 24] = [
-        "fault-0", "fault-1", "FAULT-0", ".", ".", "。", "cn", "CN", ":", "/", "|", "\u{0}", " ",
-        "*", "*.", "例子", "xn--fsqu00a", "中国", "xn--fiqs8s", "ß", "ı", "\u{200d}", "%2e", ",",
+        "fault-0",
+        "fault-1",
+        "FAULT-0",
+        ".",
+        ".",
+        "。",
+        "cn",
+        "CN",
+        ":",
+        "/",
+        "|",
+        "\u{0}",
+        " ",
+        "*",
+        "*.",
+        "例子",
+        "xn--fsqu00a",
+        "中国",
+        "xn--fiqs8s",
+        "ß",
+        "ı",
+        "\u{200d}",
+        "%2e",
+        ",",
     ];
     let mut text: String = (0..dice.random_range(1..6))
         .map(|_| PARTS[dice.random_range(0..PARTS.len())])

@@ -109,18 +109,24 @@ async fn row_3_young_facts_of_another_replica_stand_in_for_the_database() {
         panic!("two replicas")
     };
     let mut below = 0..;
-    until("the other replica uses what the first has shared", async || {
-        let domain = format!("b{}.{}", below.next()?, name(0));
-        asked(one, &domain, v1::Purpose::Order).await;
-        let answer = asked(other, &domain, v1::Purpose::Order).await;
-        (answer.served_from() == v1::ServedFrom::SharedCache).then_some(())
-    })
+    until(
+        "the other replica uses what the first has shared",
+        async || {
+            let domain = format!("b{}.{}", below.next()?, name(0));
+            asked(one, &domain, v1::Purpose::Order).await;
+            let answer = asked(other, &domain, v1::Purpose::Order).await;
+            (answer.served_from() == v1::ServedFrom::SharedCache).then_some(())
+        },
+    )
     .await;
     let redis = fleet.redis.as_ref().unwrap();
     let before = redis.keys();
     let domain = format!("shared.{}", name(0));
     asked(one, &domain, v1::Purpose::Order).await;
-    until("it is shared", async || (redis.keys() > before).then_some(())).await;
+    until("it is shared", async || {
+        (redis.keys() > before).then_some(())
+    })
+    .await;
     other.store.set(Mode::Refuse);
     for purpose in PURPOSES {
         let answer = until("the database is found to be away", async || {
@@ -376,7 +382,10 @@ fn stale_or_indeterminate(answer: &v1::Decision, purpose: v1::Purpose, from: v1:
         v1::Purpose::Recheck => MAX_STALE_RECHECK,
         _ => MAX_STALE,
     };
-    assert!(instant(answer.valid_until).unwrap() <= now() + longest, "{context}");
+    assert!(
+        instant(answer.valid_until).unwrap() <= now() + longest,
+        "{context}"
+    );
 }
 
 fn indeterminate(answer: &v1::Decision, reason: v1::Reason) {

@@ -90,7 +90,10 @@ impl Fleet {
     /// One more replica, with settings of its own on top.
     pub(crate) async fn replica(&self, own: Settings) -> Replica {
         let store = Proxy::start(place(&self.url).await);
-        let cache = self.redis.as_ref().map(|redis| Proxy::start(redis.address()));
+        let cache = self
+            .redis
+            .as_ref()
+            .map(|redis| Proxy::start(redis.address()));
         let mut settings = vec![
             ("store.url", through(&self.url, store.address())),
             ("privacy.key_file", self.key_file().display().to_string()),

@@ -13,7 +13,7 @@ use icpgate::proto::v1::provisioning_service_client::ProvisioningServiceClient;
 use icpgate::proto::v1::record_service_client::RecordServiceClient;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
-use rand::{Rng as _, SeedableRng as _};
+use rand::{RngExt as _, SeedableRng as _};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
@@ -105,17 +105,24 @@ async fn behaviour_15_what_is_acknowledged_survives_kills_and_nothing_is_applied
         for site in 0..world.names().len() {
             let question = ask(&name(site), v1::Purpose::Order);
             let answer = oracle.answer(&question, revision, now());
-            assert!(!answer.is_unfiled() || !oracle.is_begun(revision), "{revision:?} {answer:?}");
+            assert!(
+                !answer.is_unfiled() || !oracle.is_begun(revision),
+                "{revision:?} {answer:?}"
+            );
         }
     }
     let mut connection = database::connect(&fleet.url).await;
     for id in activations {
-        let recorded: i64 = sqlx::query_scalar("SELECT count(*) FROM decision WHERE decision_id = $1")
-            .bind(&id)
-            .fetch_one(&mut connection)
-            .await
-            .unwrap();
-        assert_eq!(recorded, 1, "the activation {id} was answered and is not recorded");
+        let recorded: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM decision WHERE decision_id = $1")
+                .bind(&id)
+                .fetch_one(&mut connection)
+                .await
+                .unwrap();
+        assert_eq!(
+            recorded, 1,
+            "the activation {id} was answered and is not recorded"
+        );
     }
     for import in imports {
         // The last line tells of those before it, and some in between.
@@ -276,8 +283,17 @@ impl Noted {
         });
         let error = answer.as_ref().err();
         assert!(known.contains(&code) || broken, "{error:?}");
-        let told = if broken { "connection broken" } else { code.description() };
-        *self.codes.lock().unwrap().entry(told.to_owned()).or_default() += 1;
+        let told = if broken {
+            "connection broken"
+        } else {
+            code.description()
+        };
+        *self
+            .codes
+            .lock()
+            .unwrap()
+            .entry(told.to_owned())
+            .or_default() += 1;
     }
 
     fn note(&self, records: Vec<v1::Record>, answer: Result<String, Status>) {

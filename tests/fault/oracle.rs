@@ -290,7 +290,8 @@ impl Oracle {
             .filter(|put| put.replica == asked.replica && put.to < asked.from)
             .filter_map(|put| parse_token(put.answer.as_ref().ok()?))
             .max();
-        let number = |found: Option<(&u64, &(Timestamp, Timestamp))>| found.map_or(0, |(at, _)| *at);
+        let number =
+            |found: Option<(&u64, &(Timestamp, Timestamp))>| found.map_or(0, |(at, _)| *at);
         let oldest = number(known)
             .max(token.map_or(0, |token| token.0))
             .max(own.map_or(0, |own| own.0));

@@ -32,7 +32,12 @@ const PACE: Duration = Duration::from_micros(3_333);
 async fn behaviour_01_a_frozen_redis_slows_no_answer_for_long_and_changes_none() {
     // Far apart from what an answer takes by itself on a busy machine.
     let timeout = Duration::from_secs(2);
-    let mut fleet = fleet(1, true, &[("redis.timeout", "2s"), ("cache.local_bytes", "off")]).await;
+    let mut fleet = fleet(
+        1,
+        true,
+        &[("redis.timeout", "2s"), ("cache.local_bytes", "off")],
+    )
+    .await;
     let world = World { subjects: 2 };
     fill(&fleet.replicas[0].gate, world).await;
     let (redis, replica) = fleet.redis_and_first();
@@ -55,7 +60,12 @@ async fn behaviour_01_a_frozen_redis_slows_no_answer_for_long_and_changes_none()
 
 #[tokio::test]
 async fn behaviour_03_redis_may_be_absent_at_the_start_and_is_taken_up_later() {
-    let mut fleet = fleet(0, true, &[("cache.local_bytes", "off"), ("redis.timeout", "1s")]).await;
+    let mut fleet = fleet(
+        0,
+        true,
+        &[("cache.local_bytes", "off"), ("redis.timeout", "1s")],
+    )
+    .await;
     let port = fleet.redis.as_ref().unwrap().address();
     fleet.redis.as_mut().unwrap().process().kill().await;
     let replica = fleet.replica(Vec::new()).await;
@@ -90,7 +100,10 @@ async fn behaviour_04_callers_of_a_database_that_hangs_are_released() {
     for caller in 0..200 {
         let mut client = client.clone();
         // One cold name for all, and cold names of their own.
-        let question = ask(&format!("c{}.fault-0.cn", caller % 2 * caller), v1::Purpose::Order);
+        let question = ask(
+            &format!("c{}.fault-0.cn", caller % 2 * caller),
+            v1::Purpose::Order,
+        );
         calls.spawn(async move { client.check_provisioning(question).await });
     }
     while let Some(answer) = calls.join_next().await {
@@ -156,8 +169,10 @@ async fn behaviour_04_a_database_server_that_is_frozen_or_killed() {
     assert_eq!(database::place(&fleet.url).await.port(), server.port());
     let replica = &fleet.replicas[0];
     fill(&replica.gate, World { subjects: 1 }).await;
-    let steps: [(fn(&Server), fn(&Server)); 2] =
-        [(Server::freeze, Server::thaw), (Server::kill, Server::restart)];
+    let steps: [(fn(&Server), fn(&Server)); 2] = [
+        (Server::freeze, Server::thaw),
+        (Server::kill, Server::restart),
+    ];
     for (begin, end) in steps {
         well(replica).await;
         begin(&server);
@@ -213,7 +228,10 @@ async fn behaviour_09_a_cancelled_call_is_no_error() {
     client.check_provisioning(order(1)).await.unwrap();
     replica.store.set(Mode::Delay(Duration::from_millis(300)));
     // He gives up without a word, or says in the call how long he waits.
-    let gone = tokio::time::timeout(Duration::from_millis(50), client.check_provisioning(order(0)));
+    let gone = tokio::time::timeout(
+        Duration::from_millis(50),
+        client.check_provisioning(order(0)),
+    );
     assert!(gone.await.is_err());
     let mut request = Request::new(order(2));
     request.set_timeout(Duration::from_millis(50));
@@ -258,14 +276,21 @@ async fn behaviour_12_without_signs_staleness_stays_under_the_bound() {
         active = !active;
         one.gate.put(vec![blocked(0, active)]).await.unwrap();
         let written = now();
-        let expected = if active { v1::Verdict::Deny } else { v1::Verdict::Allow };
+        let expected = if active {
+            v1::Verdict::Deny
+        } else {
+            v1::Verdict::Allow
+        };
         let seen = until("the write is seen", async || {
             let from = now();
             let answer = asked(other, 0).await;
             if answer.verdict() == expected {
                 return Some(now());
             }
-            assert!(answer.stale || within(written, from, max_lag), "round {round}: {answer:?}");
+            assert!(
+                answer.stale || within(written, from, max_lag),
+                "round {round}: {answer:?}"
+            );
             None
         })
         .await;
@@ -291,19 +316,28 @@ async fn behaviour_12_a_replica_that_was_cut_off_catches_up() {
     }
     other.cache.as_ref().unwrap().set(Mode::Refuse);
     other.store.set(Mode::Refuse);
-    until("the gap is noticed", async || asked(other, 0).await.stale.then_some(())).await;
+    until("the gap is noticed", async || {
+        asked(other, 0).await.stale.then_some(())
+    })
+    .await;
     for site in 0..world.names().len() {
         one.gate.put(vec![blocked(site, true)]).await.unwrap();
     }
     let answer = asked(other, 0).await;
-    assert!(answer.stale && answer.verdict() == v1::Verdict::Allow, "{answer:?}");
+    assert!(
+        answer.stale && answer.verdict() == v1::Verdict::Allow,
+        "{answer:?}"
+    );
     other.store.set(Mode::Pass);
     until("it has caught up", async || {
         let mut all = true;
         for site in 0..world.names().len() {
             let answer = asked(other, site).await;
             // What is said to be current is.
-            assert!(answer.stale || answer.verdict() == v1::Verdict::Deny, "{answer:?}");
+            assert!(
+                answer.stale || answer.verdict() == v1::Verdict::Deny,
+                "{answer:?}"
+            );
             all &= !answer.stale;
         }
         all.then_some(())
@@ -317,12 +351,19 @@ async fn behaviour_12_a_replica_that_was_cut_off_catches_up() {
 async fn behaviour_13_three_replicas_converge() {
     let fleet = fleet(3, true, &[]).await;
     fill(&fleet.replicas[0].gate, World { subjects: 1 }).await;
-    let writes = fleet.replicas.iter().enumerate().map(|(at, replica)| async move {
-        for turn in 0..20 {
-            let records = vec![blocked(0, (turn + at) % 2 == 0), blocked(1, turn % 3 == at % 3)];
-            replica.gate.put(records).await.unwrap();
-        }
-    });
+    let writes = fleet
+        .replicas
+        .iter()
+        .enumerate()
+        .map(|(at, replica)| async move {
+            for turn in 0..20 {
+                let records = vec![
+                    blocked(0, (turn + at) % 2 == 0),
+                    blocked(1, turn % 3 == at % 3),
+                ];
+                replica.gate.put(records).await.unwrap();
+            }
+        });
     futures::future::join_all(writes).await;
     for site in 0..3 {
         until("all replicas agree", async || {
@@ -407,7 +448,11 @@ async fn open_loop(gate: &Gate, world: World, questions: u32) -> Vec<Duration> {
         let question = ask(&names[at as usize % names.len()], v1::Purpose::Order);
         calls.spawn(async move {
             let begin = Instant::now();
-            let answer = client.check_provisioning(question).await.unwrap().into_inner();
+            let answer = client
+                .check_provisioning(question)
+                .await
+                .unwrap()
+                .into_inner();
             let decision = answer.decision.unwrap();
             assert_eq!(decision.verdict(), v1::Verdict::Allow, "{decision:?}");
             begin.elapsed()

@@ -14,7 +14,7 @@ use icpgate_policy::facts::Revision;
 use jiff::Timestamp;
 use prost::Message as _;
 use rand::rngs::StdRng;
-use rand::{Rng as _, SeedableRng as _};
+use rand::{RngExt as _, SeedableRng as _};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -186,7 +186,11 @@ impl Run {
                 Err(what) => wrong.push(what),
             }
         }
-        println!("{rights:?} of {} answers, {} writes, {head:?}", asked.len(), puts.len());
+        println!(
+            "{rights:?} of {} answers, {} writes, {head:?}",
+            asked.len(),
+            puts.len()
+        );
         agree_with(&fleet, world, &oracle, head).await;
         store.close().await;
         for what in wrong.iter().take(5) {
@@ -195,11 +199,19 @@ impl Run {
         for replica in fleet.replicas.iter().filter(|_| !wrong.is_empty()) {
             println!("LOG {}", replica.gate.log());
         }
-        assert!(wrong.is_empty(), "{} are wrong (seed {})", wrong.len(), self.seed);
+        assert!(
+            wrong.is_empty(),
+            "{} are wrong (seed {})",
+            wrong.len(),
+            self.seed
+        );
         // The faults were felt, and did not make the service useless.
         let count = |right| rights.get(&right).copied().unwrap_or(0);
         assert!(count(Right::Stale) > 0, "{rights:?}");
-        assert!(count(Right::Indeterminate) + count(Right::Unavailable) > 0, "{rights:?}");
+        assert!(
+            count(Right::Indeterminate) + count(Right::Unavailable) > 0,
+            "{rights:?}"
+        );
         assert!(count(Right::Current) > asked.len() / 4, "{rights:?}");
         assert!(head.0 > world.subjects as u64, "something was written");
     }
@@ -282,8 +294,7 @@ impl Noted {
     }
 }
 
-type Client =
-    v1::provisioning_service_client::ProvisioningServiceClient<tonic::transport::Channel>;
+type Client = v1::provisioning_service_client::ProvisioningServiceClient<tonic::transport::Channel>;
 
 /// Asks one question by itself, several as a batch.
 async fn all(
@@ -433,5 +444,8 @@ pub(crate) fn seed(usual: u64) -> u64 {
 #[expect(clippy::disallowed_methods, reason = "whoever runs the tests decides")]
 pub(crate) fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{variable}: `{text}` is no number")))
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{variable}: `{text}` is no number")),
+    )
 }

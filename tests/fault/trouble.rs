@@ -96,7 +96,10 @@ impl Trouble {
             }
             Self::OutOfMemory => tell(redis, &["CONFIG", "SET", "maxmemory", "0"]),
             Self::PasswordChanged => {
-                tell(redis, &["-a", "another", "CONFIG", "SET", "requirepass", ""]);
+                tell(
+                    redis,
+                    &["-a", "another", "CONFIG", "SET", "requirepass", ""],
+                );
             }
             Self::ReadOnly => tell(redis, &["REPLICAOF", "NO", "ONE"]),
         }

@@ -4,7 +4,7 @@
 //! known leaves nothing to be put right.
 
 use icpgate::proto::v1;
-use rand::Rng as _;
+use rand::RngExt as _;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
@@ -63,7 +63,11 @@ impl World {
                 vec![registration(site, verified, status)]
             }
             5 => vec![licence(subject, often(dice, "ACTIVE", "REVOKED"))],
-            6 => vec![access(subject, dice.random_range(1..3), often(dice, "ACTIVE", "CANCELLED"))],
+            6 => vec![access(
+                subject,
+                dice.random_range(1..3),
+                often(dice, "ACTIVE", "CANCELLED"),
+            )],
             _ => vec![holder_blocked(subject, dice.random_bool(0.4))],
         }
     }

@@ -270,10 +270,10 @@ mod tests {
     const FAILURES: u32 = 5;
 
     fn look(breaker: &Breaker<u8>) -> Look {
-        match breaker.ask() {
-            Permit::Look(look) => look,
-            other => panic!("{other:?}"),
-        }
+        let Permit::Look(look) = breaker.ask() else {
+            panic!("nobody may look");
+        };
+        look
     }
 
     fn closed() -> (Breaker<u8>, Generation) {
@@ -281,10 +281,10 @@ mod tests {
         let first = look(&breaker);
         assert!(breaker.settle(&first, Some(1)));
         breaker.close(2);
-        match breaker.ask() {
-            Permit::Use(1, generation) => (breaker, generation),
-            other => panic!("{other:?}"),
-        }
+        let Permit::Use(1, generation) = breaker.ask() else {
+            panic!("it is not closed");
+        };
+        (breaker, generation)
     }
 
     /// Time until the breaker lets somebody look.
@@ -294,7 +294,7 @@ mod tests {
             match breaker.ask() {
                 Permit::Look(look) => return (start.elapsed(), look),
                 Permit::Pass => advance(Duration::from_millis(10)).await,
-                other => panic!("{other:?}"),
+                Permit::Starting(_) | Permit::Use(..) => panic!("it is not open"),
             }
         }
     }
@@ -384,10 +384,10 @@ mod tests {
             let (pause, next) = until_look(&breaker).await;
             pauses.push(pause);
             assert!(breaker.settle(&next, Some(1)));
-            generation = match breaker.ask() {
-                Permit::Use(_, generation) => generation,
-                other => panic!("{other:?}"),
+            let Permit::Use(_, next) = breaker.ask() else {
+                panic!("it is not closed");
             };
+            generation = next;
         }
         assert!(pauses.last() >= Some(&(LONGEST_PAUSE / 2)), "{pauses:?}");
         advance(STABLE * 2).await;
