@@ -144,6 +144,38 @@ const BANS: &[Ban] = &[
         why: "the store keeps records of the core; what travels on a wire is not its business",
     },
     Ban {
+        room: "src/cache",
+        but: &[],
+        names: &[
+            "tonic",
+            "prost",
+            "axum",
+            "sqlx",
+            "crate::proto",
+            "crate::intake",
+            "crate::gate",
+            "crate::grpc",
+            "crate::store",
+            "crate::config",
+        ],
+        why: "a cache keeps facts of the core; where they come from, and what they are used for, is \
+              the gate's business",
+    },
+    Ban {
+        room: "src/workers",
+        but: &[],
+        names: &[
+            "tonic",
+            "axum",
+            "sqlx",
+            "redis",
+            "crate::grpc",
+            "crate::store",
+            "crate::cache",
+        ],
+        why: "a worker says when; the gate knows what and how",
+    },
+    Ban {
         room: "src/intake",
         but: &[],
         names: &[

@@ -19,6 +19,7 @@ use super::exit::{self, Failure};
 use super::output::{self, BAD, CARE, GOOD, Output, clean};
 use super::remote;
 use crate::bootstrap;
+use crate::cache::SharedError;
 use crate::config::{Config, Loaded, PrivacyKeyError, Problems, privacy_key_permissions};
 
 /// First year of this program: an earlier clock is wrong.
@@ -166,17 +167,22 @@ async fn store_checks(config: &Config, now: Timestamp) -> Vec<Check> {
             .await?
             .pop()
             .map(|change| change.committed_at);
+        let shared = match &parts.shared {
+            Some(shared) => Some(shared.check().await),
+            None => None,
+        };
         parts.store.close().await;
-        anyhow::Ok((counts, head, newest))
+        anyhow::Ok((counts, head, newest, shared))
     };
     match found.await {
-        Ok((counts, head, newest)) => {
+        Ok((counts, head, newest, shared)) => {
             let records: u64 = counts.iter().map(|(_, count)| count).sum();
             checks.push(Check::ok(
                 "store",
                 format!("{records} records, revision {}", head.0),
             ));
             checks.extend(replica(config, head).await);
+            checks.extend(shared.map(shared_cache));
             checks.push(clock(now, newest));
         }
         Err(error) => {
@@ -186,6 +192,18 @@ async fn store_checks(config: &Config, now: Timestamp) -> Vec<Check> {
         }
     }
     checks
+}
+
+/// Whether the shared cache answers. It keeps nothing from working.
+fn shared_cache(checked: Result<(), SharedError>) -> Check {
+    const NAME: &str = "shared cache";
+    match checked {
+        Ok(()) => Check::ok(NAME, "Redis answers, and takes what is written"),
+        Err(error) => {
+            let mend = "answers come from the store meanwhile; look at Redis and at redis.urls";
+            Check::warn(NAME, format!("{:#}", anyhow::Error::from(error)), mend)
+        }
+    }
 }
 
 /// How far the read replica is, where one is configured. It keeps nothing from working.
