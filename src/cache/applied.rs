@@ -39,6 +39,8 @@ pub struct Applied {
     confirmed_at: AtomicI64,
     /// Whether the last look failed.
     lost: AtomicBool,
+    /// Whether something has happened since the last look that makes another one necessary.
+    doubted: AtomicBool,
     /// Revision that this replica knows of: of its own newest write.
     expected: AtomicU64,
     /// How long a look counts.
@@ -69,6 +71,7 @@ impl Applied {
             revision: AtomicU64::new(0),
             confirmed_at: AtomicI64::new(i64::MIN),
             lost: AtomicBool::new(false),
+            doubted: AtomicBool::new(false),
             expected: AtomicU64::new(0),
             max_lag: SignedDuration::try_from(max_lag).unwrap_or(SignedDuration::MAX),
             touched: RwLock::new(Touched {
@@ -121,6 +124,12 @@ impl Applied {
         self.confirmed_at
             .fetch_max(at.as_microsecond(), Ordering::AcqRel);
         self.lost.store(false, Ordering::Release);
+        self.doubted.store(false, Ordering::Release);
+    }
+
+    /// The line to the store was lost: nothing counts as current until a look succeeds.
+    pub fn doubt(&self) {
+        self.doubted.store(true, Ordering::Release);
     }
 
     /// A look failed: nothing counts as current until one succeeds.
@@ -151,7 +160,7 @@ impl Applied {
     /// Whether facts that hold count as current.
     #[must_use]
     pub fn is_current(&self, now: Timestamp) -> bool {
-        if self.is_lost() || self.missing().is_some() {
+        if self.is_lost() || self.doubted.load(Ordering::Acquire) || self.missing().is_some() {
             return false;
         }
         let age = now.duration_since(self.confirmed_at());
@@ -311,6 +320,11 @@ mod tests {
         assert!(applied.lose(), "the first failure after a success");
         assert!(!applied.lose());
         assert!(!applied.is_current(at(0)));
+        applied.confirm(at(1));
+        assert!(applied.is_current(at(1)));
+        applied.doubt();
+        assert!(!applied.is_current(at(1)));
+        assert!(!applied.is_lost(), "a doubt is no failure");
         applied.confirm(at(1));
         assert!(applied.is_current(at(1)));
     }

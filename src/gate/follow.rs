@@ -4,6 +4,8 @@
 //! does what is held count as current. Signs from elsewhere make a look come sooner and say
 //! nothing else.
 
+use std::sync::atomic::Ordering;
+
 use icpgate_policy::facts::Revision;
 
 use super::Gate;
@@ -59,8 +61,12 @@ impl Gate {
     /// through the shared cache.
     pub async fn sign(&self) {
         let from_store = async {
-            if self.store.changed().await.is_err() {
-                // Looking at the log tells better what is wrong; until then there are no signs.
+            let deaf = self.store.changed().await.is_err();
+            if !self.deaf.swap(deaf, Ordering::Relaxed) && deaf {
+                // Often the first that is seen of the end of a store. A look tells.
+                self.sources.caches.applied.doubt();
+            } else if deaf {
+                // As it was before: there are no signs from there for now.
                 std::future::pending::<()>().await;
             }
         };

@@ -16,6 +16,7 @@ mod render;
 mod replay;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use arc_swap::ArcSwap;
 use icpgate_policy::codes::RecordKind;
@@ -43,6 +44,8 @@ pub struct Gate {
     store: Arc<dyn Store>,
     sources: Sources,
     following: tokio::sync::Mutex<Following>,
+    /// Whether the store gives no signs of writes.
+    deaf: AtomicBool,
     policy: ArcSwap<ActivePolicy>,
     intake: Arc<Intake>,
     clock: Arc<dyn Clock>,
@@ -144,6 +147,7 @@ impl Gate {
                 store,
                 sources,
                 following: tokio::sync::Mutex::default(),
+                deaf: AtomicBool::new(false),
                 policy,
                 intake,
                 clock,
