@@ -19,7 +19,7 @@ use tonic::transport::Channel;
 use tonic::{Code, Status};
 
 use super::database;
-use super::fleet::{Fleet, Plan};
+use super::fleet::{Fleet, Plan, say};
 use super::oracle::{Bounds, Oracle, Put};
 use super::random::{now, number, seed};
 use super::servers::gate::{Signal, until};
@@ -51,7 +51,7 @@ struct Noted {
 async fn behaviour_15_what_is_acknowledged_survives_kills_and_nothing_is_applied_by_half() {
     let seed = seed(15);
     let kills = number("ICPGATE_FAULT_KILLS").unwrap_or(KILLS);
-    println!("seed {seed}, {kills} kills");
+    say(&format!("seed {seed}, {kills} kills"));
     let world = World { subjects: 4 };
     let mut fleet = Fleet::start(Plan {
         replicas: 3,
@@ -75,26 +75,26 @@ async fn behaviour_15_what_is_acknowledged_survives_kills_and_nothing_is_applied
         noted.import(seed + 4, &stop),
     );
     let codes = noted.codes.into_inner().unwrap();
-    println!("{:40} calls", "code");
+    say(&format!("{:40} calls", "code"));
     for (code, calls) in &codes {
-        println!("{code:40} {calls}");
+        say(&format!("{code:40} {calls}"));
     }
     let puts = noted.puts.into_inner().unwrap();
     let activations = noted.activations.into_inner().unwrap();
     let imports = noted.imports.into_inner().unwrap();
-    println!(
+    say(&format!(
         "acknowledged: {} writes, {} activations, {} imports",
         puts.len(),
         activations.len(),
         imports.len()
-    );
+    ));
     assert!(!activations.is_empty() && !imports.is_empty());
 
     let (store, intake) = fleet.truth().await;
     let bounds = Bounds {
-        max_lag: Duration::ZERO,
-        max_stale: Duration::ZERO,
-        max_stale_recheck: Duration::ZERO,
+        lag: Duration::ZERO,
+        stale: Duration::ZERO,
+        recheck: Duration::ZERO,
     };
     // Imports write revisions of their own.
     let oracle = Oracle::read(&*store, intake, &puts, bounds).await;

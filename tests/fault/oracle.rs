@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use icpgate::intake::{Intake, parse_token};
-use icpgate::proto::convert::Coded as _;
+use icpgate::proto::convert::Coded;
 use icpgate::proto::v1;
 use icpgate::proto::v1::check_provisioning_request::Consistency;
 use icpgate::store::Store;
@@ -42,9 +42,9 @@ pub(crate) struct Oracle {
 /// How old the facts behind an answer may be.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
-    pub(crate) max_lag: Duration,
-    pub(crate) max_stale: Duration,
-    pub(crate) max_stale_recheck: Duration,
+    pub(crate) lag: Duration,
+    pub(crate) stale: Duration,
+    pub(crate) recheck: Duration,
 }
 
 /// A question with what became of it.
@@ -196,9 +196,9 @@ impl Oracle {
         }
         let bound = match (decision.stale, purpose) {
             _ if newest => Duration::ZERO,
-            (true, v1::Purpose::Recheck) => self.bounds.max_stale_recheck,
-            (true, _) => self.bounds.max_stale,
-            (false, _) => self.bounds.max_lag,
+            (true, v1::Purpose::Recheck) => self.bounds.recheck,
+            (true, _) => self.bounds.stale,
+            (false, _) => self.bounds.lag,
         };
         let Some(valid_until) = instant(decision.valid_until) else {
             return wrong("valid for ever");
@@ -255,11 +255,7 @@ impl Oracle {
         });
         Told {
             verdict: decision.verdict.to_wire(),
-            reasons: decision
-                .reasons()
-                .into_iter()
-                .map(|reason| reason.to_wire())
-                .collect(),
+            reasons: decision.reasons().into_iter().map(Coded::to_wire).collect(),
             obligations: decision
                 .obligations()
                 .map(|owed| owed.reason.to_wire())

