@@ -105,7 +105,7 @@ async fn behaviour_04_held_facts_stand_in_for_the_store_as_long_as_the_purpose_a
             let stands_in = match purpose {
                 v1::Purpose::Activation => false,
                 v1::Purpose::Recheck => rechecks,
-                _ => orders,
+                v1::Purpose::Unspecified | v1::Purpose::Order | v1::Purpose::PreFiling => orders,
             };
             let context = format!("{name} {purpose:?} after {age}: {decision:?}");
             if stands_in {
