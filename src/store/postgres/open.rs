@@ -64,7 +64,7 @@ const OPEN_SET_KEY: &str = "INSERT INTO setting (name, value) VALUES ('key_id', 
 
 /// Migrations in their order, with the numbers of those for SQLite. A file is never edited after
 /// a release.
-const MIGRATIONS: [(i64, &str, &str); 10] = [
+const MIGRATIONS: [(i64, &str, &str); 9] = [
     (
         1,
         "setting",
@@ -109,11 +109,6 @@ const MIGRATIONS: [(i64, &str, &str); 10] = [
         9,
         "decision_order",
         include_str!("../../../migrations/postgres/0009_decision_order.sql"),
-    ),
-    (
-        10,
-        "store_id",
-        include_str!("../../../migrations/postgres/0010_store_id.sql"),
     ),
 ];
 

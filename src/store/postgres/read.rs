@@ -105,7 +105,7 @@ JOIN record_version AS found ON found.id = past.version
 JOIN revision ON revision.revision = found.revision
 ORDER BY found.id";
 
-const ID: &str = "SELECT value FROM setting WHERE name = 'store_id'";
+const ID: &str = "SELECT store::TEXT FROM revision_counter";
 
 const COUNTS: &str = "SELECT kind::BIGINT, records FROM sync ORDER BY kind";
 

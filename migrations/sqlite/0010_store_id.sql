@@ -1,2 +1,0 @@
--- Tells this store from all others, also from those that were made with the same key.
-INSERT INTO setting (name, value) VALUES ('store_id', lower(hex(randomblob(16))));
