@@ -300,6 +300,17 @@ fn sized(connections: u32) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ACQUIRE)
+        // A connection whose reader went away is tried before it is used again. The pool itself
+        // would wait without end for one that went silent, and its place would be lost.
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                match tokio::time::timeout(ACQUIRE, connection.ping()).await {
+                    Ok(Ok(())) => Ok(true),
+                    Ok(Err(error)) => Err(error),
+                    Err(late) => Err(sqlx::Error::Io(late.into())),
+                }
+            })
+        })
 }
 
 /// Brings the schema up to date and checks the key; returns what tells the store from others. One transaction under a lock, so that of two
