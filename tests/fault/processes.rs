@@ -143,6 +143,38 @@ async fn behaviour_04_a_half_open_database_is_left_for_new_connections() {
     }
 }
 
+/// All connections of a replica are in the middle of something when they go silent.
+#[tokio::test]
+async fn behaviour_04_a_pool_of_half_open_connections_is_left_for_new_ones() {
+    let fleet = fleet(1, false, &[("store.connections", "4")]).await;
+    let replica = &fleet.replicas[0];
+    fill(&replica.gate, World { subjects: 1 }).await;
+    well(replica).await;
+    // First all connections are made; then each stops in the middle of an answer.
+    for mode in [Mode::Delay(Duration::from_millis(50)), Mode::Truncate(60)] {
+        replica.store.set(mode);
+        let crowd = (0..40).map(|at| async move {
+            let domain = format!("c{at}-{}.{}", replica.store.accepted(), name(0));
+            let question = ask(&domain, v1::Purpose::Order);
+            replica.gate.check(question).await.unwrap()
+        });
+        futures::future::join_all(crowd).await;
+    }
+    replica.store.set(Mode::Pass);
+    well(replica).await;
+    until("an activation is recorded", async || {
+        let activation = ask(&name(1), v1::Purpose::Activation);
+        match replica.gate.check(activation).await {
+            Ok(decision) => (decision.verdict() == v1::Verdict::Allow).then_some(()),
+            Err(status) => {
+                assert!(comes_back(&status), "{status:?}");
+                None
+            }
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn behaviour_04_a_slow_database_is_waited_for() {
     let fleet = fleet(1, false, &[]).await;

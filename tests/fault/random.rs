@@ -3,9 +3,11 @@
 //! `ICPGATE_FAULT_SECONDS` makes the long run longer or shorter, `ICPGATE_FAULT_SEED` repeats one.
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use icpgate::clock::{Clock as _, SystemClock};
 use icpgate::proto::v1;
 use icpgate::proto::v1::check_provisioning_request::Consistency;
@@ -416,20 +418,35 @@ async fn aside(database: &Arc<Server>, what: Done) {
 /// questions, none of them stale.
 async fn agree(fleet: &Fleet, world: World) {
     for site in 0..world.names().len() {
-        until("all replicas agree", async || {
+        let last = Mutex::new(Vec::new());
+        let agreeing = until("all replicas agree", async || {
+            let mut told = Vec::new();
             let mut ids = Vec::new();
             for replica in &fleet.replicas {
                 let question = ask(&name(site), v1::Purpose::Order);
-                let decision = replica.gate.check(question).await.ok()?;
-                if decision.stale || decision.verdict() == v1::Verdict::Indeterminate {
-                    return None;
+                let answer = replica.gate.check(question).await;
+                if let Ok(decision) = &answer
+                    && !decision.stale
+                    && decision.verdict() != v1::Verdict::Indeterminate
+                {
+                    ids.push((
+                        decision.decision_id.clone(),
+                        decision.policy_version.clone(),
+                    ));
                 }
-                ids.push((decision.decision_id, decision.policy_version));
+                told.push(answer);
             }
+            *last.lock().unwrap() = told;
+            let all = ids.len() == fleet.replicas.len();
             ids.dedup();
-            (ids.len() == 1).then_some(())
-        })
-        .await;
+            (all && ids.len() == 1).then_some(())
+        });
+        if AssertUnwindSafe(agreeing).catch_unwind().await.is_err() {
+            for (replica, last) in fleet.replicas.iter().zip(&*last.lock().unwrap()) {
+                say(&format!("{last:?}\nLOG {}", replica.gate.log()));
+            }
+            panic!("the replicas do not agree about site {site}");
+        }
     }
 }
 
