@@ -163,7 +163,7 @@ async fn row_4_without_facts_nothing_is_allowed_or_denied() {
 #[tokio::test]
 async fn row_4_old_facts_allow_and_deny_nothing() {
     let seconds = Duration::from_secs;
-    let fleet = filled(1, Some((seconds(2), seconds(8)))).await;
+    let fleet = filled(1, Some((seconds(2), seconds(15)))).await;
     let replica = &fleet.replicas[0];
     normal(replica, 0).await;
     replica.cache.as_ref().unwrap().set(Mode::Refuse);
@@ -176,11 +176,15 @@ async fn row_4_old_facts_allow_and_deny_nothing() {
         .await
     };
     indeterminate(&too_old(v1::Purpose::Order).await, v1::Reason::FactsStale);
-    for purpose in [v1::Purpose::PreFiling, v1::Purpose::Activation] {
-        let answer = asked(replica, &name(0), purpose).await;
-        indeterminate(&answer, v1::Reason::FactsStale);
-    }
-    let recheck = asked(replica, &name(0), v1::Purpose::Recheck).await;
+    // Together: each may wait for the database.
+    let site = name(0);
+    let (pre_filing, activation, recheck) = tokio::join!(
+        asked(replica, &site, v1::Purpose::PreFiling),
+        asked(replica, &site, v1::Purpose::Activation),
+        asked(replica, &site, v1::Purpose::Recheck),
+    );
+    indeterminate(&pre_filing, v1::Reason::FactsStale);
+    indeterminate(&activation, v1::Reason::FactsStale);
     assert_eq!(recheck.verdict(), v1::Verdict::Allow);
     assert!(recheck.stale);
     indeterminate(&too_old(v1::Purpose::Recheck).await, v1::Reason::FactsStale);
