@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::facts::{Fetched, Missed, Need, Want};
 use super::log::{FULL_FOR, Receipt};
 use super::{ActivePolicy, Gate, GateError, ServedFrom};
-use crate::cache::{self, FactsDigest};
+use crate::cache::{self, FactsDigest, SetKey};
 use crate::intake::{Consistency, Question, Violation, token};
 
 /// A question's answer with everything that it was made from.
@@ -53,7 +53,22 @@ impl Gate {
     /// an activation could not be made durable. A store that does not answer is no error: the
     /// answer is indeterminate.
     pub async fn check(&self, question: Question) -> Result<Answer, GateError> {
-        let mut answers = self.check_all(vec![Ok(question)]).await;
+        let policy = self.policy.load_full();
+        let asked = Asked::new(question, &policy.policy.suffixes);
+        if let Some(gathered) = self.at_hand(&asked) {
+            let answer = self.work_out(&policy, asked.request, gathered);
+            let entry = self.log.admit(&answer, asked.order_id);
+            return match entry {
+                Ok(()) => Ok(answer),
+                Err(order_id) => {
+                    // Boxed, so that the way that waits does not make room for itself in every
+                    // call that need not.
+                    let waited = self.log.record(&answer, order_id, false, FULL_FOR);
+                    Box::pin(waited).await.map(|_| answer)
+                }
+            };
+        }
+        let mut answers = Box::pin(self.answer_all(&policy, vec![Ok(asked)])).await;
         answers
             .pop()
             .unwrap_or(Err(GateError::Malformed(Vec::new())))
@@ -66,6 +81,18 @@ impl Gate {
         questions: Vec<Result<Question, GateError>>,
     ) -> Vec<Result<Answer, GateError>> {
         let policy = self.policy.load_full();
+        let asked = questions
+            .into_iter()
+            .map(|question| question.map(|question| Asked::new(question, &policy.policy.suffixes)))
+            .collect();
+        self.answer_all(&policy, asked).await
+    }
+
+    async fn answer_all(
+        &self,
+        policy: &Arc<ActivePolicy>,
+        questions: Vec<Result<Asked, GateError>>,
+    ) -> Vec<Result<Answer, GateError>> {
         let mut answers = Vec::with_capacity(questions.len());
         let mut waiting = Vec::new();
         // A full log is waited for once in a call, not once for each question.
@@ -76,14 +103,11 @@ impl Gate {
             if group.is_empty() {
                 break;
             }
-            let asked = group.into_iter().map(|question| {
-                question.map(|question| Asked::new(question, &policy.policy.suffixes))
-            });
-            for (asked, facts) in self.gather(&policy, asked.collect()).await {
+            for (asked, facts) in self.gather(policy, group).await {
                 let at = answers.len();
                 let answer = match facts {
                     Ok(gathered) => {
-                        let answered = self.answer(&policy, asked, gathered, patience).await;
+                        let answered = self.answer(policy, asked, gathered, patience).await;
                         answered.map(|(answer, receipt)| {
                             waiting.extend(receipt.map(|receipt| (at, receipt)));
                             answer
@@ -119,33 +143,11 @@ impl Gate {
         let Some(asked) = asked else {
             return Err(GateError::Malformed(Vec::new()));
         };
-        let purpose = asked.request.profile.purpose;
-        let mut decision = decide(
-            &policy.policy,
-            &asked.request,
-            &gathered.facts,
-            self.clock.now(),
-        );
-        if let (Some(since), Some(longest)) = (gathered.stale_since, stale_for(policy, purpose)) {
-            // Beyond this the same facts will not do any more.
-            let will_do_until = since.saturating_add(longest).unwrap_or(Timestamp::MAX);
-            decision.valid_until = decision.valid_until.min(will_do_until);
-        }
-        let mut answer = Answer {
-            decision_id: String::new(),
-            decision,
-            profile: encode(&asked.request.profile).into(),
-            facts_digest: gathered.digest,
-            request: Arc::new(asked.request),
-            facts: Arc::new(gathered.facts),
-            policy: Arc::clone(policy),
-            served_from: gathered.served_from,
-            stale: gathered.stale_since.is_some(),
-        };
-        answer.decision_id = identify(&answer);
+        let durable = asked.request.profile.purpose == Purpose::Activation;
+        let answered = gathered.answered;
+        let answer = self.work_out(policy, asked.request, gathered);
         // What could not be asked is no decision of record, and could not be written either.
-        let receipt = if gathered.answered {
-            let durable = purpose == Purpose::Activation;
+        let receipt = if answered {
             self.log
                 .record(&answer, asked.order_id, durable, patience)
                 .await?
@@ -153,6 +155,55 @@ impl Gate {
             None
         };
         Ok((answer, receipt))
+    }
+
+    /// Works an answer out of what was gathered.
+    fn work_out(&self, policy: &Arc<ActivePolicy>, request: Request, gathered: Gathered) -> Answer {
+        let mut decision = decide(&policy.policy, &request, &gathered.facts, self.clock.now());
+        let longest = stale_for(policy, request.profile.purpose);
+        if let (Some(since), Some(longest)) = (gathered.stale_since, longest) {
+            // Beyond this the same facts will not do any more.
+            let will_do_until = since.saturating_add(longest).unwrap_or(Timestamp::MAX);
+            decision.valid_until = decision.valid_until.min(will_do_until);
+        }
+        let mut answer = Answer {
+            decision_id: String::new(),
+            decision,
+            profile: encode(&request.profile).into(),
+            facts_digest: gathered.digest,
+            request: Arc::new(request),
+            facts: Arc::new(gathered.facts),
+            policy: Arc::clone(policy),
+            served_from: gathered.served_from,
+            stale: gathered.stale_since.is_some(),
+        };
+        answer.decision_id = identify(&answer);
+        answer
+    }
+
+    /// What a question needs, if this process holds all of it and it is current: the way of most
+    /// questions, without waiting.
+    fn at_hand(&self, asked: &Asked) -> Option<Gathered> {
+        let sets = asked.wanted.sets();
+        let now = self.clock.now();
+        let mut fetched = Vec::with_capacity(1);
+        for set in sets.into_iter().filter(|set| !set.is_empty()) {
+            fetched.push(Ok(self.sources.at_hand(
+                &SetKey::of(set),
+                asked.need,
+                now,
+            )?));
+        }
+        if fetched.is_empty() {
+            return None;
+        }
+        let unasked = self.sources.caches.completeness.entitlement(&[]);
+        Some(sort(
+            &asked.wanted,
+            &mut fetched.into_iter(),
+            None,
+            &unasked,
+        ))
     }
 
     /// Gathers the facts of all questions, in one round trip to each source.

@@ -118,7 +118,7 @@ impl LogHandle {
         durable: bool,
         patience: Duration,
     ) -> Result<Option<Receipt>, GateError> {
-        if order_id.is_none() && self.seen().contains(&answer.decision_id) {
+        if order_id.is_none() && self.knows(answer) {
             return Ok(None);
         }
         let (sender, receiver) = oneshot::channel();
@@ -135,6 +135,33 @@ impl LogHandle {
         };
         place.send(entry);
         Ok(durable.then_some(Receipt(receiver)))
+    }
+
+    /// Hands an answer in without waiting; gives the order back where there is no room.
+    pub(super) fn admit(
+        &self,
+        answer: &Answer,
+        order_id: Option<String>,
+    ) -> Result<(), Option<String>> {
+        if order_id.is_none() && self.knows(answer) {
+            return Ok(());
+        }
+        match self.queue.try_reserve() {
+            Ok(place) => {
+                place.send(Entry {
+                    answer: answer.clone(),
+                    order_id,
+                    written: None,
+                });
+                Ok(())
+            }
+            Err(_) => Err(order_id),
+        }
+    }
+
+    /// Whether an answer is known to be written.
+    fn knows(&self, answer: &Answer) -> bool {
+        self.seen().contains(&answer.decision_id)
     }
 
     fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
