@@ -8,8 +8,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use quick_cache::sync::{Cache, DefaultLifecycle};
-use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
 
 use super::{Entry, SetKey};
 
@@ -53,19 +53,7 @@ impl LocalCache {
     #[must_use]
     pub fn new(most_octets: u64) -> Self {
         let typical = usize::try_from(most_octets / TYPICAL).unwrap_or(usize::MAX);
-        let options = OptionsBuilder::new()
-            .weight_capacity(most_octets)
-            .estimated_items_capacity(typical.max(1))
-            .build();
-        let entries = match options {
-            Ok(options) => Cache::with_options(
-                options,
-                Size,
-                DefaultHashBuilder::default(),
-                DefaultLifecycle::default(),
-            ),
-            Err(_) => Cache::with_weighter(typical.max(1), most_octets, Size),
-        };
+        let entries = Cache::with_weighter(typical.max(1), most_octets, Size);
         Self {
             entries,
             older_refused: AtomicU64::new(0),

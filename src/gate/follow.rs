@@ -61,13 +61,14 @@ impl Gate {
     /// through the shared cache.
     pub async fn sign(&self) {
         let from_store = async {
-            let deaf = self.store.changed().await.is_err();
-            if !self.deaf.swap(deaf, Ordering::Relaxed) && deaf {
+            match self.store.changed().await {
+                Ok(()) => self.deaf.store(false, Ordering::Relaxed),
                 // Often the first that is seen of the end of a store. A look tells.
-                self.sources.caches.applied.doubt();
-            } else if deaf {
-                // As it was before: there are no signs from there for now.
-                std::future::pending::<()>().await;
+                Err(_) if !self.deaf.swap(true, Ordering::Relaxed) => {
+                    self.sources.caches.applied.doubt();
+                }
+                // There is still no line. Looks at their usual pace tell enough.
+                Err(_) => std::future::pending().await,
             }
         };
         let from_others = async {

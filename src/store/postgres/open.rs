@@ -313,8 +313,9 @@ fn sized(connections: u32) -> PgPoolOptions {
         })
 }
 
-/// Brings the schema up to date and checks the key; returns what tells the store from others. One transaction under a lock, so that of two
-/// processes that start at once one finds the work of the other.
+/// Brings the schema up to date and checks the key; returns what tells the store from others. One
+/// transaction under a lock, so that of two processes that start at once one finds the work of the
+/// other.
 async fn prepare(
     place: &str,
     connect: &PgConnectOptions,

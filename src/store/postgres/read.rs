@@ -105,8 +105,6 @@ JOIN record_version AS found ON found.id = past.version
 JOIN revision ON revision.revision = found.revision
 ORDER BY found.id";
 
-const ID: &str = "SELECT store::TEXT FROM revision_counter";
-
 const COUNTS: &str = "SELECT kind::BIGINT, records FROM sync ORDER BY kind";
 
 impl PostgresStore {
@@ -250,11 +248,6 @@ impl PostgresStore {
             .await
             .map_err(error)?;
         rows.iter().map(|row| fact(row, error)).collect()
-    }
-
-    pub(super) async fn read_id(&self) -> Result<String, StoreError> {
-        let id = sqlx::query_scalar(ID).fetch_one(&self.main).await;
-        id.map_err(store_error("read the identity of the store"))
     }
 
     pub(super) async fn read_counts(&self) -> Result<Vec<(RecordKind, u64)>, StoreError> {
