@@ -7,10 +7,12 @@ mod provisioning;
 mod records;
 mod shed;
 mod status;
+mod together;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::StreamExt as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -25,6 +27,7 @@ use crate::proto::v1::record_service_server::RecordServiceServer;
 use provisioning::Provisioning;
 use records::Records;
 use shed::ShedLayer;
+use together::Gathering;
 
 /// How long a silent connection is kept before it is asked for a sign of life.
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(30);
@@ -122,7 +125,9 @@ pub async fn serve(
     // The builder's own setting reaches only sockets of a listener that it opens itself. Without
     // it headers and message leave apart, and the second waits for the client's delayed
     // acknowledgement of the first: 40 ms for a call.
-    let connections = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let connections = TcpIncoming::from(listener)
+        .with_nodelay(Some(true))
+        .map(|connection| connection.map(Gathering));
     let serving = Server::builder()
         .layer(shed)
         .http2_keepalive_interval(Some(KEEPALIVE_EVERY))

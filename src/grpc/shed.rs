@@ -17,6 +17,7 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 use tower::{Layer, Service};
 
 use super::status::DOMAIN;
+use super::together::Pieces;
 
 /// Services that take no place: probes must be answered under load, and watchers hold their calls
 /// open for as long as they live.
@@ -101,7 +102,7 @@ where
                     // A stream is worked on until its end.
                     Ok(answer.map(|body| {
                         Body::new(Held {
-                            body,
+                            body: Pieces::new(body),
                             _place: place,
                         })
                     }))
@@ -114,7 +115,7 @@ where
 
 /// The body of an answer that keeps its place until it is sent or dropped.
 struct Held {
-    body: Body,
+    body: Pieces<Body>,
     _place: OwnedSemaphorePermit,
 }
 
