@@ -117,6 +117,22 @@ impl Process {
         })
     }
 
+    /// Time that it has computed.
+    ///
+    /// # Errors
+    ///
+    /// It has ended.
+    pub fn computed(&self) -> anyhow::Result<Duration> {
+        let path = format!("/proc/{}/stat", self.id);
+        let stat = std::fs::read_to_string(path).context(self.said())?;
+        // Behind the name of the program, which may hold anything: user and system time, in
+        // hundredths of a second.
+        let (_, fields) = stat.rsplit_once(')').context("no process")?;
+        let mut fields = fields.split_whitespace().skip(11);
+        let mut next = || -> anyhow::Result<u64> { Ok(fields.next().context("short")?.parse()?) };
+        Ok(Duration::from_millis((next()? + next()?) * 10))
+    }
+
     /// Waits for a condition while the process runs, and looks at it every `pause`.
     ///
     /// # Errors

@@ -142,6 +142,29 @@ impl Server {
         Ok(last)
     }
 
+    /// Waits until it computes next to nothing: what was answered is recorded.
+    ///
+    /// # Errors
+    ///
+    /// It has ended, or does not come to rest.
+    pub async fn rested(&self) -> anyhow::Result<()> {
+        const LOOK: Duration = Duration::from_millis(500);
+        let start = Instant::now();
+        let mut last = self.process.computed()?;
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let computed = self.process.computed()?;
+            if computed.saturating_sub(last) <= LOOK / 20 {
+                return Ok(());
+            }
+            last = computed;
+            ensure!(
+                start.elapsed() < Duration::from_mins(10),
+                "the server does not come to rest"
+            );
+        }
+    }
+
     /// Ends it in order.
     ///
     /// # Errors
