@@ -23,6 +23,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     tonic_prost_build::configure()
         .extern_path(".google.protobuf.Timestamp", "::pbjson_types::Timestamp")
         .extern_path(".google.rpc.Status", "::tonic_types::Status")
+        .extern_path(
+            ".icpgate.v1.CheckProvisioningResponse",
+            "crate::proto::response::CheckProvisioningResponse",
+        )
         // These hold personal data; `src/proto.rs` writes what may be shown of them.
         .skip_debug([
             ".icpgate.v1.Applicant",
@@ -35,6 +39,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     pbjson_build::Builder::new()
         .register_descriptors(&encoded)?
         .exclude([
+            // Sent in encoded parts.
+            ".icpgate.v1.CheckProvisioningResponse",
             // Their errors are carried as `google.protobuf.Any`, which has no JSON form here.
             ".icpgate.v1.CheckProvisioningResult",
             ".icpgate.v1.BatchCheckProvisioningResponse",

@@ -134,6 +134,10 @@ pub fn gate(
             CacheSize::Bytes(size) => Some(LocalCache::new(size.0)),
         },
         shared: parts.shared,
+        answers: match cache.answer_bytes {
+            CacheSize::Off => None,
+            CacheSize::Bytes(size) => Some(size.0),
+        },
         applied: Applied::new(cache.max_lag, REMEMBERED),
         bounds: CacheBounds {
             ttl: cache.ttl,

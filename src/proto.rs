@@ -1,6 +1,7 @@
 //! Generated messages and services of the public API, with their JSON form.
 
 pub mod convert;
+mod response;
 
 /// `icpgate.v1`.
 #[expect(
@@ -13,6 +14,7 @@ pub mod convert;
 pub mod v1 {
     tonic::include_proto!("icpgate.v1");
     include!(concat!(env!("OUT_DIR"), "/icpgate.v1.serde.rs"));
+    pub use super::response::CheckProvisioningResponse;
 }
 
 /// Encoded `FileDescriptorSet` of the API, for reflection.

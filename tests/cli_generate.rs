@@ -560,7 +560,7 @@ async fn records_are_imported_whole_and_answered_plausibly() {
         let hosting = shares(&gate, v1::Product::Hosting).await;
         let unknown = question(domain_name(20_261_122, 3_000), v1::Product::Cdn);
         let unknown = gate.check(gate.question(unknown).unwrap()).await.unwrap();
-        (cdn, hosting, unknown.decision)
+        (cdn, hosting, unknown.decision.clone())
     };
     let end = tokio::sync::Notify::new();
     let (asked, ()) = tokio::join!(

@@ -100,9 +100,7 @@ impl ProvisioningService for Scripted {
     ) -> Result<Response<v1::CheckProvisioningResponse>, Status> {
         self.asked.lock().unwrap().push(request.into_inner());
         let decision = self.answer.lock().unwrap().clone().unwrap()?;
-        Ok(Response::new(v1::CheckProvisioningResponse {
-            decision: Some(decision),
-        }))
+        Ok(Response::new(v1::CheckProvisioningResponse::new(decision)))
     }
 
     async fn batch_check_provisioning(

@@ -150,6 +150,10 @@ settings! {
     cache: Cache {
         /// Most bytes that facts may take in the memory of this process, or `off`.
         local_bytes: CacheSize = "128MiB",
+        /// Most bytes that answers to single questions may take in the memory of this process,
+        /// or `off`. They are given again to equal questions while facts, policy and window of
+        /// validity are the same.
+        answer_bytes: CacheSize = "32MiB",
         /// How long facts are used before they are read anew, although the change log tells of no
         /// change.
         ttl: Duration = "1h",

@@ -4,41 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use icpgate_policy::codes::Purpose;
-use icpgate_policy::decision::{Decision, decide};
+use icpgate_policy::decision::decide;
 use icpgate_policy::domain_name::Suffixes;
 use icpgate_policy::facts::{Entitlement, Facts, NameFacts, Revision, Why};
 use icpgate_policy::field::{FieldProblem, QuestionProblem, Shown};
 use icpgate_policy::request::{Request, Wanted};
 use jiff::{SignedDuration, Timestamp};
 
+use super::answer::{Answer, DecisionId, Encoded, Served, encode};
 use super::facts::{Fetched, Missed, Need, Want};
 use super::log::{FULL_FOR, Receipt};
+use super::memo::{Basis, Memo};
 use super::{ActivePolicy, Gate, GateError, ServedFrom};
 use crate::cache::{self, FactsDigest, SetKey};
 use crate::intake::{Consistency, Question, Violation, token};
-
-/// A question's answer with everything that it was made from.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// Identifier derived from the inputs, 32 hexadecimal digits.
-    pub decision_id: String,
-    /// The decision.
-    pub decision: Decision,
-    /// The question.
-    pub request: Arc<Request>,
-    /// The facts.
-    pub facts: Arc<Facts>,
-    /// The policy.
-    pub policy: Arc<ActivePolicy>,
-    /// Where the facts came from; of several sets, the farthest.
-    pub served_from: ServedFrom,
-    /// Whether the store did not answer and facts from before stand in.
-    pub stale: bool,
-    /// The encoded profile.
-    pub(super) profile: Arc<[u8]>,
-    /// Digest of the facts.
-    pub(super) facts_digest: FactsDigest,
-}
 
 /// Questions whose facts are fetched in one round trip; bounds what one of them holds.
 const TOGETHER: usize = 250;
@@ -52,19 +31,19 @@ impl Gate {
     /// [`GateError::LogFull`] where the decision cannot be recorded, and [`GateError::Log`] where
     /// an activation could not be made durable. A store that does not answer is no error: the
     /// answer is indeterminate.
-    pub async fn check(&self, question: Question) -> Result<Answer, GateError> {
+    pub async fn check(&self, question: Question) -> Result<Served, GateError> {
         let policy = self.policy.load_full();
         let asked = Asked::new(question, &policy.policy.suffixes);
         if let Some(gathered) = self.at_hand(&asked) {
-            let answer = self.work_out(&policy, asked.request, gathered);
-            let entry = self.log.admit(&answer, asked.order_id);
+            let served = self.work_out(&policy, asked.request, gathered, self.memo.as_ref());
+            let entry = self.log.admit(&served.answer, asked.order_id);
             return match entry {
-                Ok(()) => Ok(answer),
+                Ok(()) => Ok(served),
                 Err(order_id) => {
                     // Boxed, so that the way that waits does not make room for itself in every
                     // call that need not.
-                    let waited = self.log.record(&answer, order_id, false, FULL_FOR);
-                    Box::pin(waited).await.map(|_| answer)
+                    let waited = self.log.record(&served.answer, order_id, false, FULL_FOR);
+                    Box::pin(waited).await.map(|_| served)
                 }
             };
         }
@@ -79,7 +58,7 @@ impl Gate {
     pub async fn check_all(
         &self,
         questions: Vec<Result<Question, GateError>>,
-    ) -> Vec<Result<Answer, GateError>> {
+    ) -> Vec<Result<Served, GateError>> {
         let policy = self.policy.load_full();
         let asked = questions
             .into_iter()
@@ -92,7 +71,7 @@ impl Gate {
         &self,
         policy: &Arc<ActivePolicy>,
         questions: Vec<Result<Asked, GateError>>,
-    ) -> Vec<Result<Answer, GateError>> {
+    ) -> Vec<Result<Served, GateError>> {
         let mut answers = Vec::with_capacity(questions.len());
         let mut waiting = Vec::new();
         // A full log is waited for once in a call, not once for each question.
@@ -108,9 +87,9 @@ impl Gate {
                 let answer = match facts {
                     Ok(gathered) => {
                         let answered = self.answer(policy, asked, gathered, patience).await;
-                        answered.map(|(answer, receipt)| {
+                        answered.map(|(served, receipt)| {
                             waiting.extend(receipt.map(|receipt| (at, receipt)));
-                            answer
+                            served
                         })
                     }
                     Err(error) => Err(error),
@@ -139,46 +118,77 @@ impl Gate {
         asked: Option<Asked>,
         gathered: Gathered,
         patience: Duration,
-    ) -> Result<(Answer, Option<Receipt>), GateError> {
+    ) -> Result<(Served, Option<Receipt>), GateError> {
         let Some(asked) = asked else {
             return Err(GateError::Malformed(Vec::new()));
         };
         let durable = asked.request.profile.purpose == Purpose::Activation;
         let answered = gathered.answered;
-        let answer = self.work_out(policy, asked.request, gathered);
+        // Not from the answers that are kept: a batch seldom asks what was asked lately, and would
+        // push out what is asked often.
+        let served = self.work_out(policy, asked.request, gathered, None);
         // What could not be asked is no decision of record, and could not be written either.
         let receipt = if answered {
             self.log
-                .record(&answer, asked.order_id, durable, patience)
+                .record(&served.answer, asked.order_id, durable, patience)
                 .await?
         } else {
             None
         };
-        Ok((answer, receipt))
+        Ok((served, receipt))
     }
 
-    /// Works an answer out of what was gathered.
-    fn work_out(&self, policy: &Arc<ActivePolicy>, request: Request, gathered: Gathered) -> Answer {
-        let mut decision = decide(&policy.policy, &request, &gathered.facts, self.clock.now());
+    /// Works an answer out of what was gathered, unless it is among those that are kept.
+    fn work_out(
+        &self,
+        policy: &Arc<ActivePolicy>,
+        request: Request,
+        gathered: Gathered,
+        memo: Option<&Memo>,
+    ) -> Served {
+        let now = self.clock.now();
+        let profile = encode(&request.profile);
+        let facts_digest = gathered.digest;
+        let basis = Basis {
+            profile: &profile,
+            facts: &facts_digest,
+            policy,
+        };
+        let served_from = gathered.served_from;
+        let stale = gathered.stale_since.is_some();
+        let memo = memo.filter(|_| gathered.answered && !stale);
+        if let Some(answer) = memo.and_then(|memo| memo.get(basis, now)) {
+            return Served {
+                answer,
+                served_from,
+            };
+        }
+        let mut decision = decide(&policy.policy, &request, &gathered.facts, now);
         let longest = stale_for(policy, request.profile.purpose);
         if let (Some(since), Some(longest)) = (gathered.stale_since, longest) {
             // Beyond this the same facts will not do any more.
             let will_do_until = since.saturating_add(longest).unwrap_or(Timestamp::MAX);
             decision.valid_until = decision.valid_until.min(will_do_until);
         }
-        let mut answer = Answer {
-            decision_id: String::new(),
+        let decision_id = DecisionId::new(basis, &decision, stale);
+        let answer = Arc::new(Answer {
+            decision_id,
             decision,
-            profile: encode(&request.profile).into(),
-            facts_digest: gathered.digest,
-            request: Arc::new(request),
-            facts: Arc::new(gathered.facts),
+            request,
+            facts: gathered.facts,
             policy: Arc::clone(policy),
-            served_from: gathered.served_from,
-            stale: gathered.stale_since.is_some(),
-        };
-        answer.decision_id = identify(&answer);
-        answer
+            stale,
+            profile: profile.into(),
+            facts_digest,
+            encoded: Encoded::default(),
+        });
+        if let Some(memo) = memo {
+            memo.put(&answer, now);
+        }
+        Served {
+            answer,
+            served_from,
+        }
     }
 
     /// What a question needs, if this process holds all of it and it is current: the way of most
@@ -409,27 +419,4 @@ fn sort(
         answered: answered && (asked || head.is_some()),
         stale_since,
     }
-}
-
-/// Identifier of a decision: a digest of everything that the answer depends on.
-fn identify(answer: &Answer) -> String {
-    let decision = &answer.decision;
-    let mut hasher = blake3::Hasher::new();
-    let mut part = |bytes: &[u8]| {
-        hasher.update(&(bytes.len() as u64).to_le_bytes());
-        hasher.update(bytes);
-    };
-    part(&answer.profile);
-    part(&answer.facts_digest);
-    part(&answer.policy.content.digest);
-    part(&decision.decided_at.as_nanosecond().to_le_bytes());
-    part(&decision.valid_until.as_nanosecond().to_le_bytes());
-    part(&[u8::from(answer.stale)]);
-    hasher.finalize().to_hex().chars().take(32).collect()
-}
-
-/// Encodes a value of the core. Its types have no map with other keys than texts and no value
-/// that refuses to be encoded, so an empty encoding stands for what cannot happen.
-pub(super) fn encode<T: serde::Serialize>(value: &T) -> Vec<u8> {
-    postcard::to_stdvec(value).unwrap_or_default()
 }

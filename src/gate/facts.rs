@@ -29,6 +29,8 @@ pub struct Caches {
     pub local: Option<LocalCache>,
     /// On Redis; `None`: there is none.
     pub shared: Option<SharedCache>,
+    /// Octets of answers that are kept for equal questions; `None`: none are.
+    pub answers: Option<u64>,
     /// The part of the change log that was applied.
     pub applied: Applied,
     /// Bounds of use and of loads.

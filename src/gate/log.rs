@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::check::encode;
-use super::{Answer, GateError, render};
+use super::answer::{Answer, DecisionId, encode};
+use super::{GateError, render};
 use crate::clock::Clock;
 use crate::store::{Content, NewDecision, Store, StoreError};
 
@@ -21,8 +21,9 @@ const QUEUE: usize = 16_384;
 /// Most decisions that are written at once.
 const GROUP: usize = 512;
 
-/// Identifiers that are remembered as written, in each of two generations.
-const REMEMBERED: usize = 65_536;
+/// Identifiers that are remembered, in each of two generations: of a screening of a whole inventory
+/// too. About 36 MB each, once there are so many.
+const REMEMBERED: usize = 1 << 20;
 
 /// How long a full queue is waited for.
 pub(super) const FULL_FOR: Duration = Duration::from_secs(1);
@@ -49,7 +50,7 @@ pub enum LogFailure {
 }
 
 struct Entry {
-    answer: Answer,
+    answer: Arc<Answer>,
     order_id: Option<String>,
     written: Option<oneshot::Sender<Result<(), LogFailure>>>,
 }
@@ -113,7 +114,7 @@ impl LogHandle {
     /// of the log; then the log is told to be full.
     pub(super) async fn record(
         &self,
-        answer: &Answer,
+        answer: &Arc<Answer>,
         order_id: Option<String>,
         durable: bool,
         patience: Duration,
@@ -121,26 +122,29 @@ impl LogHandle {
         if order_id.is_none() && self.knows(answer) {
             return Ok(None);
         }
-        let (sender, receiver) = oneshot::channel();
-        let entry = Entry {
-            answer: answer.clone(),
-            order_id,
-            written: durable.then_some(sender),
-        };
         let queue = if durable { &self.urgent } else { &self.queue };
         let place = match tokio::time::timeout(patience, queue.reserve()).await {
             Ok(Ok(place)) => place,
             Ok(Err(_)) => return Err(LogFailure::Ended.into()),
             Err(_) => return Err(GateError::LogFull),
         };
-        place.send(entry);
-        Ok(durable.then_some(Receipt(receiver)))
+        if !durable {
+            self.send(place, answer, order_id);
+            return Ok(None);
+        }
+        let (sender, receiver) = oneshot::channel();
+        place.send(Entry {
+            answer: Arc::clone(answer),
+            order_id,
+            written: Some(sender),
+        });
+        Ok(Some(Receipt(receiver)))
     }
 
     /// Hands an answer in without waiting; gives the order back where there is no room.
     pub(super) fn admit(
         &self,
-        answer: &Answer,
+        answer: &Arc<Answer>,
         order_id: Option<String>,
     ) -> Result<(), Option<String>> {
         if order_id.is_none() && self.knows(answer) {
@@ -148,20 +152,27 @@ impl LogHandle {
         }
         match self.queue.try_reserve() {
             Ok(place) => {
-                place.send(Entry {
-                    answer: answer.clone(),
-                    order_id,
-                    written: None,
-                });
+                self.send(place, answer, order_id);
                 Ok(())
             }
             Err(_) => Err(order_id),
         }
     }
 
-    /// Whether an answer is known to be written.
+    /// Sends an answer that is not waited for. From here on it is in good hands: the worker keeps
+    /// it until the store takes it, so equal answers need not be sent.
+    fn send(&self, place: mpsc::Permit<'_, Entry>, answer: &Arc<Answer>, order_id: Option<String>) {
+        self.seen().insert(answer.decision_id);
+        place.send(Entry {
+            answer: Arc::clone(answer),
+            order_id,
+            written: None,
+        });
+    }
+
+    /// Whether an answer is known to be written, or to be in the queue of what is not waited for.
     fn knows(&self, answer: &Answer) -> bool {
-        self.seen().contains(&answer.decision_id)
+        self.seen().contains(answer.decision_id)
     }
 
     fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
@@ -235,7 +246,7 @@ impl LogWorker {
             .map(|entry| {
                 let answer = &entry.answer;
                 NewDecision {
-                    decision_id: answer.decision_id.clone(),
+                    decision_id: answer.decision_id.to_string(),
                     answer: render::recorded(answer),
                     profile: answer.profile.to_vec(),
                     facts: Content {
@@ -255,8 +266,8 @@ impl LogWorker {
             .map_err(Arc::new)?;
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         for entry in group {
-            seen.insert(entry.answer.decision_id.clone());
             if let Some(written) = entry.written.take() {
+                seen.insert(entry.answer.decision_id);
                 // Whoever waited may have gone.
                 let _ = written.send(Ok(()));
             }
@@ -280,22 +291,33 @@ fn tell(error: &Arc<StoreError>, decisions: usize) {
     tracing::error!(error, decisions, "record decisions");
 }
 
-/// Identifiers known to be written; the older of two generations is forgotten when the younger
-/// is full, so that memory stays bounded.
-#[derive(Default)]
+/// Identifiers of answers that need not be handed in again; the older of two generations is
+/// forgotten when the younger is full, so that memory stays bounded.
 struct Seen {
-    young: HashSet<String>,
-    old: HashSet<String>,
+    young: HashSet<DecisionId>,
+    old: HashSet<DecisionId>,
+}
+
+impl Default for Seen {
+    /// With room for all, because making room takes long and callers would wait for it. Memory that
+    /// is not used yet is not taken from the system.
+    fn default() -> Self {
+        Self {
+            young: HashSet::with_capacity(REMEMBERED),
+            old: HashSet::with_capacity(REMEMBERED),
+        }
+    }
 }
 
 impl Seen {
-    fn contains(&self, id: &str) -> bool {
-        self.young.contains(id) || self.old.contains(id)
+    fn contains(&self, id: DecisionId) -> bool {
+        self.young.contains(&id) || self.old.contains(&id)
     }
 
-    fn insert(&mut self, id: String) {
+    fn insert(&mut self, id: DecisionId) {
         if self.young.len() >= REMEMBERED {
-            self.old = std::mem::take(&mut self.young);
+            std::mem::swap(&mut self.young, &mut self.old);
+            self.young.clear();
         }
         self.young.insert(id);
     }

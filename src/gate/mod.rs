@@ -6,11 +6,13 @@
 //! [`Clock`].
 //! Start at [`Gate::check`].
 
+mod answer;
 mod check;
 mod facts;
 mod follow;
 mod loads;
 mod log;
+mod memo;
 mod records;
 mod render;
 mod replay;
@@ -31,12 +33,13 @@ use crate::store::{Content, Store, StoreError};
 
 use facts::Sources;
 use follow::Following;
+use memo::Memo;
 
-pub use check::Answer;
+pub use answer::{Answer, DecisionId, Served};
 pub use facts::{CacheBounds, Caches};
 pub use log::{LogFailure, LogWorker};
 pub use records::{Changes, KnownDomain, Page};
-pub use render::render;
+pub use render::{render, respond};
 pub use replay::{ReplayError, replay};
 
 /// What the gate is made of.
@@ -47,6 +50,8 @@ pub struct Gate {
     /// Whether the store gives no signs of writes.
     deaf: AtomicBool,
     policy: ArcSwap<ActivePolicy>,
+    /// `None`: equal questions are answered one by one.
+    memo: Option<Memo>,
     intake: Arc<Intake>,
     clock: Arc<dyn Clock>,
     log: log::LogHandle,
@@ -120,6 +125,11 @@ impl ActivePolicy {
         let content = content(bytes);
         Ok(Self { policy, content })
     }
+
+    /// Digest of its content.
+    fn digest(&self) -> &[u8; 32] {
+        &self.content.digest
+    }
 }
 
 impl Gate {
@@ -134,6 +144,7 @@ impl Gate {
         caches: Caches,
         tasks: TaskTracker,
     ) -> (Self, LogWorker) {
+        let memo = caches.answers.map(Memo::new);
         let sources = Sources::new(
             Arc::clone(&store),
             caches,
@@ -149,6 +160,7 @@ impl Gate {
                 following: tokio::sync::Mutex::default(),
                 deaf: AtomicBool::new(false),
                 policy,
+                memo,
                 intake,
                 clock,
                 log,

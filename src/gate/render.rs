@@ -7,14 +7,45 @@ use icpgate_policy::explain::{self, Explained};
 use icpgate_policy::rules::RULES;
 use prost::Message as _;
 
-use super::{Answer, ServedFrom};
+use super::{Answer, Served, ServedFrom};
 use crate::intake::{View, instant, token};
 use crate::proto::convert::Coded as _;
 use crate::proto::v1;
 
 /// Makes the answer to a caller who typed `input`.
 #[must_use]
-pub fn render(answer: &Answer, input: &str, view: View) -> v1::Decision {
+pub fn render(served: &Served, input: &str, view: View) -> v1::Decision {
+    let answer = &served.answer;
+    v1::Decision {
+        domain: Some(domain(answer, input)),
+        served_from: served_from(served.served_from) as i32,
+        ..shared(answer, view)
+    }
+}
+
+/// As [`render`], with all that equal questions share encoded once for them all.
+#[must_use]
+pub fn respond(served: &Served, input: &str, view: View) -> v1::CheckProvisioningResponse {
+    let answer = &served.answer;
+    let own = v1::Decision {
+        domain: Some(domain(answer, input)),
+        served_from: served_from(served.served_from) as i32,
+        ..v1::Decision::default()
+    };
+    v1::CheckProvisioningResponse::encoded(answer.encoded(view), own.encode_to_vec().into())
+}
+
+/// The answer as it is recorded: whole, without what belongs to one call.
+pub(super) fn recorded(answer: &Answer) -> Vec<u8> {
+    let decision = v1::Decision {
+        domain: Some(domain(answer, "")),
+        ..shared(answer, View::Full)
+    };
+    decision.encode_to_vec()
+}
+
+/// The answer without the fields that hold something of one call: `domain` and `served_from`.
+pub(super) fn shared(answer: &Answer, view: View) -> v1::Decision {
     let decision = &answer.decision;
     let context = Explained {
         policy: &answer.policy.policy,
@@ -50,7 +81,7 @@ pub fn render(answer: &Answer, input: &str, view: View) -> v1::Decision {
         })
         .collect();
     v1::Decision {
-        decision_id: answer.decision_id.clone(),
+        decision_id: answer.decision_id.to_string(),
         verdict: decision.verdict.to_number(),
         reasons: decision
             .reasons()
@@ -59,7 +90,7 @@ pub fn render(answer: &Answer, input: &str, view: View) -> v1::Decision {
             .collect(),
         findings,
         obligations,
-        domain: Some(domain(answer, input)),
+        domain: None,
         filing: filing(answer),
         decided_at: Some(instant(decision.decided_at)),
         valid_until: Some(instant(decision.valid_until)),
@@ -67,7 +98,7 @@ pub fn render(answer: &Answer, input: &str, view: View) -> v1::Decision {
         policy_version: answer.policy.policy.version.to_string(),
         revision: token(decision.revision),
         stale: answer.stale,
-        served_from: served_from(answer.served_from) as i32,
+        served_from: v1::ServedFrom::Unspecified as i32,
     }
 }
 
@@ -77,13 +108,6 @@ const fn served_from(from: ServedFrom) -> v1::ServedFrom {
         ServedFrom::SharedCache => v1::ServedFrom::SharedCache,
         ServedFrom::Store => v1::ServedFrom::Store,
     }
-}
-
-/// The answer as it is recorded: whole, without what belongs to one call.
-pub(super) fn recorded(answer: &Answer) -> Vec<u8> {
-    let mut decision = render(answer, "", View::Full);
-    decision.served_from = v1::ServedFrom::Unspecified as i32;
-    decision.encode_to_vec()
 }
 
 fn finding(context: &Explained<'_>, finding: &Finding) -> v1::Finding {
@@ -114,15 +138,19 @@ fn finding(context: &Explained<'_>, finding: &Finding) -> v1::Finding {
     }
 }
 
-/// Adds the rules that found nothing because they do not apply, each at its place.
+/// Adds the rules that found nothing because they do not apply, each at its place. Findings stand
+/// in the order of the rules.
 fn not_applicable(context: &Explained<'_>, findings: &mut Vec<v1::Finding>) {
-    let mut rest = std::mem::take(findings);
+    let mut found = std::mem::replace(findings, Vec::with_capacity(RULES.len()))
+        .into_iter()
+        .peekable();
     for rule in RULES {
-        let (own, others): (Vec<_>, Vec<_>) = rest
-            .into_iter()
-            .partition(|found| found.rule == rule.id.as_str());
-        rest = others;
-        if own.is_empty() {
+        let mut own = false;
+        while let Some(finding) = found.next_if(|finding| finding.rule == rule.id.as_str()) {
+            findings.push(finding);
+            own = true;
+        }
+        if !own {
             findings.push(v1::Finding {
                 rule: rule.id.as_str().to_owned(),
                 outcome: Outcome::NotApplicable.to_number(),
@@ -133,8 +161,6 @@ fn not_applicable(context: &Explained<'_>, findings: &mut Vec<v1::Finding>) {
                     .collect(),
                 ..v1::Finding::default()
             });
-        } else {
-            findings.extend(own);
         }
     }
 }

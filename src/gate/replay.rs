@@ -9,8 +9,8 @@ use icpgate_policy::request::{Profile, Request};
 use jiff::Timestamp;
 use prost::Message as _;
 
-use super::check::Answer;
-use super::{ActivePolicy, ServedFrom, render};
+use super::answer::{Answer, Encoded};
+use super::{ActivePolicy, render};
 use crate::cache::FactsDigest;
 use crate::proto::v1;
 use crate::store::RecordedDecision;
@@ -30,6 +30,9 @@ pub enum ReplayError {
     /// The recorded answer is none of this version.
     #[error("decode the recorded answer")]
     Answer(#[from] prost::DecodeError),
+    /// The identifier is none.
+    #[error("read the identifier of the decision")]
+    Identifier(#[from] std::num::ParseIntError),
     /// The recorded policy does not compile with this version.
     #[error("compile the recorded policy")]
     Policy(#[from] PolicyError),
@@ -58,16 +61,16 @@ pub fn replay(recorded: &RecordedDecision, decision_id: &str) -> Result<Vec<u8>,
         source,
     })?;
     let answer = Answer {
-        decision_id: decision_id.to_owned(),
+        decision_id: decision_id.parse()?,
         decision,
-        request: Arc::new(request),
-        facts: Arc::new(facts),
+        request,
+        facts,
         policy: Arc::new(policy),
-        served_from: ServedFrom::Store,
         stale: before.stale,
         profile: recorded.profile.as_slice().into(),
         // Of use for the identifier only, which is given.
         facts_digest: FactsDigest::default(),
+        encoded: Encoded::default(),
     };
     Ok(render::recorded(&answer))
 }

@@ -11,7 +11,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::status::{ending, inside, malformed, status};
 use super::within;
-use crate::gate::{Gate, render};
+use crate::gate::{Gate, render, respond};
 use crate::intake::{Question, Violation};
 use crate::proto::v1;
 use crate::proto::v1::provisioning_service_server::ProvisioningService;
@@ -36,12 +36,11 @@ impl ProvisioningService for Provisioning {
     ) -> Result<Response<v1::CheckProvisioningResponse>, Status> {
         let question = self.gate.question(request.into_inner()).map_err(status)?;
         let (input, view) = (question.input.clone(), question.view);
-        let answer = within(self.timeout, async {
+        let served = within(self.timeout, async {
             self.gate.check(question).await.map_err(status)
         })
         .await?;
-        let decision = Some(render(&answer, &input, view));
-        Ok(Response::new(v1::CheckProvisioningResponse { decision }))
+        Ok(Response::new(respond(&served, &input, view)))
     }
 
     async fn batch_check_provisioning(

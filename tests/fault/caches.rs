@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use icpgate::clock::FixedClock;
-use icpgate::gate::ServedFrom;
+use icpgate::gate::{DecisionId, Served, ServedFrom};
 use icpgate::proto::v1;
 use icpgate_policy::codes::{Reason, Verdict};
 use jiff::{SignedDuration, Timestamp};
@@ -151,6 +151,57 @@ async fn behaviour_07_the_clock_crosses_the_end_of_an_answer_in_every_cache() {
 }
 
 #[tokio::test]
+async fn equal_questions_share_an_answer_until_something_changes() {
+    let gates = Gates::new().await;
+    let gate = gates.local().await;
+    for records in (World { subjects: 1 }).beginning() {
+        gate.written(records).await;
+    }
+    gate.gate.follow().await.unwrap();
+    let shared = async |one: &Served, question| {
+        let other = gate.check(question).await;
+        assert_eq!(other.served_from, ServedFrom::LocalCache);
+        Arc::ptr_eq(&one.answer, &other.answer)
+    };
+    let warm = async || {
+        gate.check(order(&name(0))).await;
+        gate.check(order(&name(0))).await
+    };
+    let first = warm().await;
+    assert!(shared(&first, order(&name(0))).await);
+    let typed = order(&name(0).to_uppercase());
+    assert!(
+        shared(&first, typed).await,
+        "the same name, typed otherwise"
+    );
+    let mut other = order(&name(0));
+    other.language = "zh".to_owned();
+    assert!(!shared(&first, other).await, "another question");
+
+    gate.written(vec![registered_until(
+        0,
+        now() + SignedDuration::from_hours(48),
+    )])
+    .await;
+    gate.gate.follow().await.unwrap();
+    let second = warm().await;
+    assert!(!Arc::ptr_eq(&first.answer, &second.answer), "other facts");
+    assert!(shared(&second, order(&name(0))).await);
+
+    gates.clock.set(second.decision.same_until);
+    gate.gate.follow().await.unwrap();
+    let third = warm().await;
+    assert_ne!(second.decision_id, third.decision_id, "another window");
+    assert!(shared(&third, order(&name(0))).await);
+    // The clock of a machine may be set back.
+    gates.clock.set(now());
+    gate.gate.follow().await.unwrap();
+    let fourth = warm().await;
+    assert_ne!(fourth.decision_id, third.decision_id);
+    assert_eq!(fourth.decision_id, second.decision_id);
+}
+
+#[tokio::test]
 async fn behaviour_08_a_load_that_began_before_a_write_is_not_kept_after_it() {
     let gates = Gates::new().await;
     let (local, shared) = (gates.local().await, gates.shared().await);
@@ -277,7 +328,7 @@ async fn behaviour_10_keys_and_identifiers_cover_every_input() {
     for gate in [&local, &shared, &bare] {
         gate.gate.follow().await.unwrap();
     }
-    let mut seen: Vec<(String, Vec<u8>)> = Vec::new();
+    let mut seen: Vec<(DecisionId, Vec<u8>)> = Vec::new();
     for round in 0..2 {
         for question in &questions {
             let expected = bare.check(question.clone()).await;

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use icpgate::bootstrap::{self, Parts};
 use icpgate::clock::FixedClock;
 use icpgate::config::{Flag, Inputs, load};
-use icpgate::gate::{Answer, Gate};
+use icpgate::gate::{Gate, Served};
 use icpgate::proto::v1;
 use icpgate::store::{
     ChangeEntry, Found, Freshness, NewDecision, NewRecord, RecordedDecision, Store, StoreError,
@@ -94,7 +94,7 @@ impl Inside {
         }
     }
 
-    pub(crate) async fn check(&self, question: v1::CheckProvisioningRequest) -> Answer {
+    pub(crate) async fn check(&self, question: v1::CheckProvisioningRequest) -> Served {
         let question = self.gate.question(question).unwrap();
         self.gate.check(question).await.unwrap()
     }

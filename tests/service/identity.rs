@@ -487,6 +487,6 @@ async fn two_servers_on_one_store_give_one_identifier() {
         let here = one.check(ask(name)).await;
         let question = gate.question(ask(name)).unwrap();
         let there = gate.check(question).await.unwrap();
-        assert_eq!(there.decision_id, here.decision_id, "{name}");
+        assert_eq!(there.decision_id.to_string(), here.decision_id, "{name}");
     }
 }

@@ -27,6 +27,10 @@ pub struct Decision {
     pub decided_at: Timestamp,
     /// No earlier instant changes this answer while facts and policy stay.
     pub valid_until: Timestamp,
+    /// Until this instant, excluded, deciding anew for the present gives an equal decision, with the
+    /// same `decided_at`; for whoever keeps decisions. The end of the window, or `valid_until` if
+    /// findings change earlier.
+    pub same_until: Timestamp,
     /// When asking again is worth while.
     pub retry_after: Option<Timestamp>,
     /// Newest write among the facts.
@@ -234,10 +238,17 @@ pub fn decide(policy: &Policy, request: &Request, facts: &Facts, now: Timestamp)
             sheet.longest.min(policy.validity.longest),
         )
     };
-    let decided_at = window_start(now, step)
+    let window = window_start(now, step);
+    let earliest = window
         .max(sheet.horizon.since)
-        .max(committed_at.unwrap_or(Timestamp::MIN))
-        .min(now);
+        .max(committed_at.unwrap_or(Timestamp::MIN));
+    let decided_at = earliest.min(now);
+    let same_until = if earliest > now {
+        // A fact from a clock that is ahead: until then each instant is one of its own.
+        now
+    } else {
+        sheet.horizon.until.min(plus(window, step))
+    };
     let valid_until = sheet.horizon.until.min(plus(decided_at, longest));
     let retry_after = retry_after(policy, request, verdict, &sheet, decided_at);
     Decision {
@@ -246,6 +257,7 @@ pub fn decide(policy: &Policy, request: &Request, facts: &Facts, now: Timestamp)
         filing: sheet.filing,
         decided_at,
         valid_until,
+        same_until,
         retry_after,
         revision,
     }

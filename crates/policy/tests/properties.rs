@@ -66,6 +66,30 @@ fn nothing_changes_while_an_answer_is_valid() {
 }
 
 #[test]
+fn a_decision_stays_equal_until_it_says() {
+    for_each(8, |world, case, dice| {
+        let (request, facts) = inputs(world, case);
+        let policy = case.policy(world);
+        let decision = decide(policy, &request, &facts, case.now);
+        if decision.same_until <= case.now {
+            return Ok(());
+        }
+        let last = decision.same_until - NANO;
+        let length = last.duration_since(case.now).as_nanos();
+        let part = length * i128::try_from(dice.below(1000)).unwrap() / 1000;
+        for instant in [case.now + SignedDuration::from_nanos_i128(part), last] {
+            let later = decide(policy, &request, &facts, instant);
+            same("before same_until", &decision, &later)?;
+        }
+        let next = decide(policy, &request, &facts, decision.same_until);
+        if next == decision {
+            return Err(format!("at same_until it is still {decision:#?}"));
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn instants_are_in_order() {
     for_each(8, |world, case, _| {
         let (request, facts) = inputs(world, case);
