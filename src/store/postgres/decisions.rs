@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
+use sqlx::{Connection as _, Row as _};
 
 use super::PostgresStore;
 use super::errors::store_error;
@@ -47,9 +47,12 @@ impl PostgresStore {
         decisions: Vec<NewDecision>,
     ) -> Result<(), StoreError> {
         let error = store_error("record decisions");
-        let mut transaction = self.main.begin().await.map_err(error)?;
+        let mut connection = self.main.asked().await.map_err(error)?;
+        let mut transaction = connection.begin().await.map_err(error)?;
         record(&mut transaction, &decisions).await.map_err(error)?;
-        transaction.commit().await.map_err(error)
+        transaction.commit().await.map_err(error)?;
+        connection.give_back();
+        Ok(())
     }
 
     pub(super) async fn read_decision(
@@ -57,8 +60,12 @@ impl PostgresStore {
         decision_id: &str,
     ) -> Result<Option<RecordedDecision>, StoreError> {
         let error = store_error("read a decision");
+        let mut connection = self.main.asked().await.map_err(error)?;
         let query = sqlx::query(DECISION).bind(decision_id);
-        let Some(row) = query.fetch_optional(&self.main).await.map_err(error)? else {
+        let row = query.fetch_optional(&mut *connection).await;
+        let row = row.map_err(error)?;
+        connection.give_back();
+        let Some(row) = row else {
             return Ok(None);
         };
         let orders: Vec<String> = row.try_get("orders").map_err(error)?;

@@ -87,6 +87,14 @@ fn passes(error: &sqlx::Error) -> bool {
     }
 }
 
+/// Whether the connection is gone, or about to be: the server has ended it or is ending itself.
+pub(super) fn lost(error: &sqlx::Error) -> bool {
+    match code(error) {
+        Some(code) => code.starts_with("08") || code.starts_with("57P0"),
+        None => matches!(error, sqlx::Error::Io(_) | sqlx::Error::Protocol(_)),
+    }
+}
+
 fn code(error: &sqlx::Error) -> Option<String> {
     Some(error.as_database_error()?.code()?.into_owned())
 }

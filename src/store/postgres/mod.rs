@@ -6,6 +6,7 @@
 //! Start at [`PostgresStore::open`]; the statements are in `read`, `write` and `decisions`.
 
 mod bulk;
+mod connections;
 mod copy;
 mod decisions;
 mod errors;
@@ -94,7 +95,7 @@ impl std::fmt::Debug for PostgresOptions {
 #[derive(Debug)]
 pub struct PostgresStore {
     /// For questions and decisions.
-    main: PgPool,
+    main: connections::Connections,
     /// For [`Store::put`]. One connection: the writes of all processes stand in one queue anyway,
     /// and a crowd of writers must not hold the connections that questions need.
     writer: PgPool,
@@ -201,7 +202,7 @@ impl Store for PostgresStore {
     async fn close(&self) {
         self.line.close().await;
         if let Some(replica) = &self.replica {
-            replica.pool.close().await;
+            replica.connections.close().await;
         }
         self.main.close().await;
         self.service.close().await;

@@ -10,6 +10,7 @@ use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migration, Migratio
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{Connection as _, PgPool, SqlSafeStr as _};
 
+use super::connections::Connections;
 use super::errors::{open_error, unusable};
 use super::line::Line;
 use super::replica::Replica;
@@ -187,11 +188,12 @@ pub(super) async fn open(
         let connect = connect
             .options(SETTINGS)
             .options([("statement_timeout", READ_STATEMENT)]);
-        Replica::new(sized(options.connections).connect_lazy_with(connect))
+        let pool = sized(options.connections).connect_lazy_with(connect);
+        Replica::new(Connections::new(pool))
     });
     let listening = sized(2).max_lifetime(None).idle_timeout(None);
     let store = PostgresStore {
-        main: pool(&place, options.connections, reading.clone()).await?,
+        main: Connections::new(pool(&place, options.connections, reading.clone()).await?),
         writer: pool(&place, 1, writing).await?,
         service: pool(&place, 1, reading).await?,
         line: Line::new(listening.connect_lazy_with(connect)),

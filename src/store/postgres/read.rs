@@ -4,28 +4,30 @@ use futures::TryStreamExt as _;
 use icpgate_policy::codes::RecordKind;
 use icpgate_policy::facts::{Fact, Provenance, Revision};
 use icpgate_policy::records::{Handle, Record};
-use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row as _};
+use sqlx::Row as _;
+use sqlx::postgres::{PgConnection, PgRow};
 
 use super::PostgresStore;
+use super::connections::Connections;
 use super::errors::{store_error, unusable};
 use crate::store::touched::{Entry, Gathered};
 use crate::store::{ChangeEntry, Found, StoreError, Touched, encoding};
 
-/// One statement, therefore one snapshot and one round trip. It takes places of sets and handles.
-/// The row of place -1 is about the store: the head, the kinds with their syncs, and which store
-/// it is.
+/// One statement, therefore one snapshot and one round trip. It takes places of sets and handles,
+/// and a limit that is none: behind a limit that is not known a plan that is made once expects a
+/// tenth of the rows, here one, and without it ten, which times the leads comes to tables of
+/// megabytes that every question would have to clear. The row of place -1 is about the store: the
+/// head, the kinds with their syncs, and which store it is.
 const FIND: &str = "
 WITH RECURSIVE reached (place, version) AS (
     SELECT asked.place, handle.version
-    FROM unnest($1::BIGINT[], $2::BYTEA[]) AS asked (place, value)
+    FROM (SELECT * FROM unnest($1::BIGINT[], $2::BYTEA[]) LIMIT $3) AS asked (place, value)
     JOIN handle ON handle.value = asked.value
     UNION
     SELECT reached.place, handle.version
     FROM reached
-    JOIN record_version AS here ON here.id = reached.version
-    CROSS JOIN LATERAL unnest(here.leads) AS wanted (value)
-    JOIN handle ON handle.value = wanted.value
+    JOIN record_version AS here ON here.id = reached.version AND here.leads IS NOT NULL
+    JOIN handle ON handle.value = ANY (here.leads)
 )
 SELECT -1::BIGINT AS place, '' AS key, '' AS source, 0::BIGINT AS observed_at,
     counter.revision, 0::BIGINT AS committed_at, NULL::BYTEA AS payload,
@@ -35,10 +37,10 @@ SELECT -1::BIGINT AS place, '' AS key, '' AS source, 0::BIGINT AS observed_at,
 FROM revision_counter AS counter
 UNION ALL
 SELECT reached.place, found.key, found.source, found.observed_at, found.revision,
-    revision.committed_at, found.payload, NULL, NULL, NULL
+    (SELECT committed_at FROM revision WHERE revision = found.revision), found.payload,
+    NULL, NULL, NULL
 FROM reached
-JOIN record_version AS found ON found.id = reached.version
-JOIN revision ON revision.revision = found.revision";
+JOIN record_version AS found ON found.id = reached.version";
 
 const HEAD: &str = "SELECT revision FROM revision_counter";
 
@@ -108,10 +110,33 @@ ORDER BY found.id";
 const COUNTS: &str = "SELECT kind::BIGINT, records FROM sync ORDER BY kind";
 
 impl PostgresStore {
-    /// Finds in the database of a pool. An error where that is not this store.
+    /// Finds in a database. An error where that is not this store.
     pub(super) async fn find_sets(
         &self,
-        pool: &PgPool,
+        connections: &Connections,
+        sets: &[Vec<Handle>],
+    ) -> Result<Found, StoreError> {
+        let error = store_error("find records");
+        let mut connection = connections.any().await.map_err(error)?;
+        match self.find_over(&mut connection, sets).await {
+            Err(StoreError::Unavailable { source, .. }) if connection.was_dead(&source) => {
+                connection.abandon();
+            }
+            Err(failure) => return Err(failure),
+            Ok(found) => {
+                connection.give_back();
+                return Ok(found);
+            }
+        }
+        let mut connection = connections.asked().await.map_err(error)?;
+        let found = self.find_over(&mut connection, sets).await?;
+        connection.give_back();
+        Ok(found)
+    }
+
+    async fn find_over(
+        &self,
+        connection: &mut PgConnection,
         sets: &[Vec<Handle>],
     ) -> Result<Found, StoreError> {
         let error = store_error("find records");
@@ -122,7 +147,11 @@ impl PostgresStore {
         let mut revision_found = Revision(0);
         let mut synced_at = Vec::new();
         let mut sets_found: Vec<Vec<(String, Fact<Record>)>> = vec![Vec::new(); sets.len()];
-        let mut rows = sqlx::query(FIND).bind(places).bind(handles).fetch(pool);
+        let mut rows = sqlx::query(FIND)
+            .bind(places)
+            .bind(handles)
+            .bind(i64::MAX)
+            .fetch(connection);
         while let Some(row) = rows.try_next().await.map_err(error)? {
             let place: i64 = row.try_get("place").map_err(error)?;
             if let Ok(place) = usize::try_from(place) {
@@ -171,9 +200,12 @@ impl PostgresStore {
     }
 
     pub(super) async fn read_head(&self) -> Result<Revision, StoreError> {
-        let head = sqlx::query_scalar(HEAD).fetch_one(&self.main).await;
-        head.map(revision)
-            .map_err(store_error("read the newest revision"))
+        let error = store_error("read the newest revision");
+        let mut connection = self.main.asked().await.map_err(error)?;
+        let head = sqlx::query_scalar(HEAD).fetch_one(&mut *connection).await;
+        let head = head.map_err(error)?;
+        connection.give_back();
+        Ok(revision(head))
     }
 
     pub(super) async fn read_changes(
@@ -182,14 +214,16 @@ impl PostgresStore {
         limit: u32,
     ) -> Result<Vec<ChangeEntry>, StoreError> {
         let error = store_error("read changes");
+        let mut connection = self.main.asked().await.map_err(error)?;
         let rows = sqlx::query(CHANGES)
             .bind(i64::try_from(after.0).unwrap_or(i64::MAX))
             .bind(place.map(i64::from))
             .bind(i64::MAX)
             .bind(i64::from(limit))
-            .fetch_all(&self.main)
+            .fetch_all(&mut *connection)
             .await
             .map_err(error)?;
+        connection.give_back();
         rows.iter().map(|row| change(row, error)).collect()
     }
 
@@ -201,11 +235,12 @@ impl PostgresStore {
         let error = store_error("read what was touched");
         let mut gathered = Gathered::default();
         let (mut through, mut head) = (Revision(0), Revision(0));
+        let mut connection = self.main.asked().await.map_err(error)?;
         let mut rows = sqlx::query(TOUCHED)
             .bind(i64::try_from(after.0).unwrap_or(i64::MAX))
             .bind(i64::from(limit.max(1)))
             .bind(i64::MAX)
-            .fetch(&self.main);
+            .fetch(&mut *connection);
         while let Some(row) = rows.try_next().await.map_err(error)? {
             let written: Option<i64> = row.try_get("revision").map_err(error)?;
             match written.map(revision) {
@@ -222,17 +257,21 @@ impl PostgresStore {
                 }
             }
         }
+        drop(rows);
+        connection.give_back();
         Ok(gathered.finish(through, head))
     }
 
     pub(super) async fn read_revision_before(&self, versions: u64) -> Result<Revision, StoreError> {
+        let error = store_error("look for an earlier revision");
+        let mut connection = self.main.asked().await.map_err(error)?;
         let found = sqlx::query_scalar(REVISION_BEFORE)
             .bind(i64::try_from(versions).unwrap_or(i64::MAX))
-            .fetch_one(&self.main)
-            .await;
-        found
-            .map(revision)
-            .map_err(store_error("look for an earlier revision"))
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(error)?;
+        connection.give_back();
+        Ok(revision(found))
     }
 
     pub(super) async fn read_history(
@@ -241,12 +280,14 @@ impl PostgresStore {
         key: &str,
     ) -> Result<Vec<Fact<Record>>, StoreError> {
         let error = store_error("read the history of a record");
+        let mut connection = self.main.asked().await.map_err(error)?;
         let rows = sqlx::query(HISTORY)
             .bind(encoding::kind_number(kind))
             .bind(key)
-            .fetch_all(&self.main)
+            .fetch_all(&mut *connection)
             .await
             .map_err(error)?;
+        connection.give_back();
         rows.iter().map(|row| fact(row, error)).collect()
     }
 

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use icpgate_policy::facts::Revision;
 use icpgate_policy::records::Handle;
-use sqlx::PgPool;
 use tokio::time::Instant;
 
+use super::connections::Connections;
 use super::{PostgresStore, within};
 use crate::store::{Found, Freshness, StoreError};
 
@@ -24,15 +24,15 @@ const REST: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(super) struct Replica {
-    pub(super) pool: PgPool,
+    pub(super) connections: Connections,
     /// Until when it is left alone; `None` while it answers.
     resting: Mutex<Option<Instant>>,
 }
 
 impl Replica {
-    pub(super) const fn new(pool: PgPool) -> Self {
+    pub(super) const fn new(connections: Connections) -> Self {
         Self {
-            pool,
+            connections,
             resting: Mutex::new(None),
         }
     }
@@ -68,7 +68,7 @@ impl PostgresStore {
     /// [`StoreError::Unusable`] where it is no replica of this store; else why it does not answer.
     pub async fn replica_revision(&self) -> Option<Result<Revision, StoreError>> {
         let replica = self.replica.as_ref()?;
-        let asking = self.find_sets(&replica.pool, &[]);
+        let asking = self.find_sets(&replica.connections, &[]);
         let found = within(ANSWER, "reach the read replica", asking).await;
         Some(found.map(|found| found.revision))
     }
@@ -89,7 +89,7 @@ impl PostgresStore {
         {
             // Whoever wrote through this store reads what was written.
             let wanted = wanted.max(self.written());
-            let asking = self.find_sets(&replica.pool, sets);
+            let asking = self.find_sets(&replica.connections, sets);
             match within(ANSWER, "find records in the replica", asking).await {
                 Ok(found) => {
                     replica.note(None);

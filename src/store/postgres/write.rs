@@ -222,8 +222,6 @@ async fn write(
 
 /// The text of an array of bytes, such as `{"\\x6e61","\\x6eb4"}`.
 fn leads_text(row: &Row) -> Option<String> {
-    use std::fmt::Write as _;
-
     if row.leads.is_empty() {
         return None;
     }
@@ -234,10 +232,7 @@ fn leads_text(row: &Row) -> Option<String> {
         } else {
             r#","\\x"#
         });
-        for byte in handle.as_bytes() {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-        }
+        encoding::push_hex(&mut text, handle.as_bytes());
         text.push('"');
     }
     text.push('}');

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use icpgate::store::{Freshness, NewRecord, PostgresStore, Store as _, StoreError};
+use icpgate::store::{
+    Freshness, NewRecord, PostgresOptions, PostgresStore, Store as _, StoreError,
+};
 use icpgate_policy::facts::Revision;
 use sqlx::postgres::PgConnection;
 
-use super::{PostgresDatabase, execute, options};
+use super::{PostgresDatabase, execute, fresh, options};
 use crate::samples::{at, decision, named, new, registration, service};
 use crate::servers::postgres::{Server, Setup};
 
@@ -261,4 +263,58 @@ async fn a_frozen_server_releases_its_callers() {
     store.ping().await.unwrap();
     let written = store.put(vec![new(registration("b.cn", "r"))], at(1)).await;
     assert!(written.unwrap().revision >= Revision(2));
+}
+
+/// A connection that has rested for a moment only is used without a sign of life from it.
+#[tokio::test]
+async fn connections_that_were_ended_at_rest_fail_no_call() {
+    let database = fresh().await;
+    let store = database.store().await;
+    let mut raw = database.raw().await;
+    let mut end_all = async || {
+        let ended: i64 = sqlx::query_scalar(
+            "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
+             WHERE datname = current_database() AND application_name = 'icpgate'",
+        )
+        .fetch_one(&mut raw)
+        .await
+        .unwrap();
+        assert!(ended > 0);
+    };
+    let sets = [vec![named("a.cn")]];
+    for _ in 0..3 {
+        let crowd = (0..8).map(|_| store.find(&sets, Freshness::Newest));
+        futures::future::try_join_all(crowd).await.unwrap();
+        end_all().await;
+        store.find(&sets, Freshness::Newest).await.unwrap();
+        end_all().await;
+        store.head().await.unwrap();
+        end_all().await;
+        store
+            .record_decisions(vec![decision("d", None, at(0))])
+            .await
+            .unwrap();
+    }
+}
+
+/// A caller who goes away in the middle leaves his connection to others, and his place.
+#[tokio::test]
+async fn questions_given_up_leave_their_places() {
+    let database = fresh().await;
+    let few = PostgresOptions {
+        connections: 2,
+        ..options()
+    };
+    let store = PostgresStore::open(&database.url, few).await.unwrap();
+    let sets = [vec![named("a.cn")]];
+    for turn in 0..200 {
+        let question = store.find(&sets, Freshness::Newest);
+        let patience = Duration::from_micros(20 * (turn % 40));
+        let _ = tokio::time::timeout(patience, question).await;
+    }
+    let crowd = (0..20).map(|_| store.find(&sets, Freshness::Newest));
+    futures::future::try_join_all(crowd).await.unwrap();
+    store.close().await;
+    let error = store.find(&sets, Freshness::Newest).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable { .. }), "{error:?}");
 }
