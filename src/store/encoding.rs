@@ -7,8 +7,6 @@
 //! Handles and leads are derived from the record when it is written. A version that derives them
 //! otherwise has to rewrite those of the records that are there.
 
-use std::fmt::Write as _;
-
 use icpgate_policy::codes::RecordKind;
 use icpgate_policy::records::{Handle, Record};
 use jiff::Timestamp;
@@ -17,6 +15,9 @@ use super::{NewRecord, StoreError};
 
 /// First byte of a payload whose rest is the record in postcard's wire format, version 1.
 const POSTCARD: u8 = 1;
+
+/// Room for a payload from the start; most need less.
+const PAYLOAD: usize = 512;
 
 /// Records encoded between two points at which other tasks may run.
 const ENCODED_AT_ONCE: usize = 256;
@@ -134,17 +135,25 @@ pub(super) fn instant(
 /// Handles as a JSON array of hexadecimal values: the form in which one statement takes any
 /// number of them.
 pub(super) fn handles_json(handles: &[Handle]) -> String {
-    let mut json = String::from("[");
+    let octets: usize = handles.iter().map(|handle| handle.as_bytes().len()).sum();
+    let mut json = String::with_capacity(2 + 3 * handles.len() + 2 * octets);
+    json.push('[');
     for (place, handle) in handles.iter().enumerate() {
         json.push_str(if place == 0 { "\"" } else { ",\"" });
-        for byte in handle.as_bytes() {
-            // Writing to a string cannot fail.
-            let _ = write!(json, "{byte:02x}");
-        }
+        push_hex(&mut json, handle.as_bytes());
         json.push('"');
     }
     json.push(']');
     json
+}
+
+/// Writes bytes with two hexadecimal digits each.
+pub(super) fn push_hex(text: &mut String, bytes: &[u8]) {
+    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or_default();
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 0xf));
+    }
 }
 
 fn row(new: NewRecord) -> Result<Row, StoreError> {
@@ -154,8 +163,13 @@ fn row(new: NewRecord) -> Result<Row, StoreError> {
         observed_at,
     } = new;
     let key = record.key();
-    let payload = match postcard::to_extend(&record, vec![POSTCARD]) {
-        Ok(payload) => payload,
+    let mut payload = Vec::with_capacity(PAYLOAD);
+    payload.push(POSTCARD);
+    let payload = match postcard::to_extend(&record, payload) {
+        Ok(mut payload) => {
+            payload.shrink_to_fit();
+            payload
+        }
         Err(error) => {
             return Err(StoreError::Inconsistent {
                 table: "record",

@@ -4,6 +4,7 @@
 //! of the revision is shared. A key that comes twice leaves both versions in its history.
 //! **Absent on purpose:** SQL.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use icpgate_policy::records::Handle;
@@ -25,8 +26,8 @@ struct Current<'a> {
     version: i64,
     source: &'a str,
     payload: &'a [u8],
-    /// Whether it held before the write.
-    stored: bool,
+    /// The row that it comes from; `None` where it held before the write.
+    row: Option<&'a Row>,
     /// Whether some version of the key did.
     known: bool,
 }
@@ -66,33 +67,31 @@ pub(super) struct Plan<'a> {
 /// Takes the records one after the other. Numbers of versions start at `next`.
 pub(super) fn plan<'a>(rows: &'a [Row], stored: &'a [Stored], mut next: i64) -> Plan<'a> {
     let mut plan = Plan::default();
-    let mut current: HashMap<(i64, &str), Current<'_>> = stored
-        .iter()
-        .map(
-            |Stored {
-                 kind,
-                 key,
-                 version,
-                 source,
-                 payload,
-             }| {
-                (
-                    (*kind, key.as_str()),
-                    Current {
-                        version: *version,
-                        source,
-                        payload,
-                        stored: true,
-                        known: true,
-                    },
-                )
-            },
-        )
-        .collect();
+    let mut current: HashMap<(i64, &str), Current<'_>> = HashMap::with_capacity(rows.len());
+    for Stored {
+        kind,
+        key,
+        version,
+        source,
+        payload,
+    } in stored
+    {
+        let here = Current {
+            version: *version,
+            source,
+            payload,
+            row: None,
+            known: true,
+        };
+        current.insert((*kind, key.as_str()), here);
+    }
     for row in rows {
         let added = plan.added.entry(row.kind).or_default();
-        let place = (row.kind, row.key.as_str());
-        let here = current.get(&place);
+        let mut place = current.entry((row.kind, row.key.as_str()));
+        let here = match &mut place {
+            Entry::Occupied(place) => Some(&*place.get_mut()),
+            Entry::Vacant(_) => None,
+        };
         if here.is_some_and(|here| here.source == &*row.source && here.payload == row.payload) {
             plan.unchanged += 1;
             continue;
@@ -100,7 +99,7 @@ pub(super) fn plan<'a>(rows: &'a [Row], stored: &'a [Stored], mut next: i64) -> 
         if here.is_none() {
             *added += 1;
         }
-        if let Some(here) = here.filter(|here| here.stored) {
+        if let Some(here) = here.filter(|here| here.row.is_none()) {
             plan.replaced.push((&row.key, here.version, here.payload));
         }
         plan.versions.push(Version {
@@ -108,34 +107,26 @@ pub(super) fn plan<'a>(rows: &'a [Row], stored: &'a [Stored], mut next: i64) -> 
             previous: here.map(|here| here.version),
             row,
         });
-        let Row {
-            source, payload, ..
-        } = row;
-        let known = here.is_some_and(|here| here.known);
-        current.insert(
-            place,
-            Current {
-                version: next,
-                source,
-                payload,
-                stored: false,
-                known,
-            },
-        );
+        let here = Current {
+            version: next,
+            source: &row.source,
+            payload: &row.payload,
+            row: Some(row),
+            known: here.is_some_and(|here| here.known),
+        };
+        place.insert_entry(here);
         next += 1;
     }
-    for Version { id, row, .. } in &plan.versions {
-        let place = (row.kind, row.key.as_str());
-        if let Some(here) = current.get(&place).filter(|here| here.version == *id) {
-            plan.records.push(Holding {
-                kind: row.kind,
-                key: &row.key,
-                version: *id,
-                known: here.known,
-            });
-            plan.handles
-                .extend(row.handles.iter().map(|handle| (handle, *id)));
-        }
+    for here in current.into_values() {
+        let Some(row) = here.row else { continue };
+        plan.records.push(Holding {
+            kind: row.kind,
+            key: &row.key,
+            version: here.version,
+            known: here.known,
+        });
+        let handles = row.handles.iter().map(|handle| (handle, here.version));
+        plan.handles.extend(handles);
     }
     // Neighbours in the trees are written together.
     plan.records.sort_unstable();

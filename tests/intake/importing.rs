@@ -118,7 +118,7 @@ async fn an_import_without_a_good_line_writes_nothing() {
 async fn several_batches_are_written_in_order() {
     let folder = tempfile::tempdir().unwrap();
     let store = sqlite(&folder).await;
-    let text: String = (0..12_000).map(|i| access(i % 11_000) + "\n").collect();
+    let text: String = (0..48_000).map(|i| access(i % 44_000) + "\n").collect();
     let mut seen: Vec<Progress> = Vec::new();
     let stream = lines(text).await.into_stream();
     let report = import(
@@ -133,10 +133,10 @@ async fn several_batches_are_written_in_order() {
     adds_up(&report);
     assert_eq!(
         (report.lines, report.accepted, report.unchanged),
-        (12_000, 11_000, 1_000)
+        (48_000, 44_000, 4_000)
     );
     let steps: Vec<u64> = seen.iter().map(|progress| progress.lines).collect();
-    assert_eq!(steps, [5_000, 10_000, 12_000]);
+    assert_eq!(steps, [20_000, 40_000, 48_000]);
     assert_eq!(report.revision, Revision(3));
 }
 
@@ -204,19 +204,19 @@ async fn a_store_that_fails_stops_the_import_and_says_where() {
         inner: sqlite(&folder).await,
         left: AtomicUsize::new(1),
     };
-    let text: String = (0..12_000).map(|i| access(i) + "\n").collect();
+    let text: String = (0..48_000).map(|i| access(i) + "\n").collect();
     let stream = lines(text.clone()).await.into_stream();
     let error = import(stream, &shared(), &store, |_| {}, now)
         .await
         .unwrap_err();
-    assert_eq!(error.report.through, 5_000);
-    assert_eq!(error.report.accepted, 5_000);
+    assert_eq!(error.report.through, 20_000);
+    assert_eq!(error.report.accepted, 20_000);
     adds_up(&error.report);
-    assert!(error.to_string().contains("up to 5000"), "{error}");
+    assert!(error.to_string().contains("up to 20000"), "{error}");
     // Repeating it is safe.
     let report = run(&text, &store.inner).await;
     adds_up(&report);
-    assert_eq!((report.unchanged, report.accepted), (5_000, 7_000));
+    assert_eq!((report.unchanged, report.accepted), (20_000, 28_000));
 }
 
 /// A store that takes a few writes and then no more.

@@ -12,7 +12,7 @@ use crate::servers::postgres::database;
 use crate::sqlite::SqliteFile;
 
 const RECORDS: u32 = 100_000;
-const BATCH: u32 = 5_000;
+const BATCH: u32 = 20_000;
 
 /// Variable that tells a test that it is the child.
 const CHILD: &str = "ICPGATE_TEST_ALONE";

@@ -29,6 +29,10 @@ const BUSY: Duration = Duration::from_secs(5);
 /// Size above which a write-ahead log is cut after a checkpoint, in bytes.
 const LOG_LIMIT: &str = "67108864";
 
+/// Pages of the write-ahead log after which they are put into the file (32 MiB). What an import
+/// touches again and again until then is put there once.
+const LOG_PAGES: &str = "8192";
+
 /// Page cache of the writer, in KiB (negative, as SQLite wants it). Imports touch keys and
 /// handles at random places.
 const WRITER_CACHE: &str = "-65536";
@@ -132,6 +136,7 @@ pub(super) async fn open(path: &Path, options: &SqliteOptions) -> Result<SqliteS
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .pragma("journal_size_limit", LOG_LIMIT)
+        .pragma("wal_autocheckpoint", LOG_PAGES)
         .statement_cache_capacity(STATEMENTS);
 
     let writer = pool(&path, 1, connect.clone().pragma("cache_size", WRITER_CACHE)).await?;

@@ -2,7 +2,9 @@
 //!
 //! What is written is worked out by [`plan`].
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::task::Poll;
 
 use jiff::Timestamp;
 use sqlx::query::Query;
@@ -23,6 +25,25 @@ macro_rules! rows {
     (8, $row:literal) => {
         concat!(
             $row, ",", $row, ",", $row, ",", $row, ",", $row, ",", $row, ",", $row, ",", $row
+        )
+    };
+    (512, $row:literal) => {
+        concat!(
+            rows!(64, $row),
+            ",",
+            rows!(64, $row),
+            ",",
+            rows!(64, $row),
+            ",",
+            rows!(64, $row),
+            ",",
+            rows!(64, $row),
+            ",",
+            rows!(64, $row),
+            ",",
+            rows!(64, $row),
+            ",",
+            rows!(64, $row)
         )
     };
     (64, $row:literal) => {
@@ -46,11 +67,12 @@ macro_rules! rows {
     };
 }
 
-/// One statement for 64 rows, for 8 and for one: a trip to the thread of the connection costs as
+/// One statement for 512 rows, for 64, for 8 and for one: a trip to the thread of the connection costs as
 /// much as several rows.
 macro_rules! for_rows {
     ($before:literal, $row:literal, $after:literal) => {
         [
+            (512, concat!($before, rows!(512, $row), $after)),
             (64, concat!($before, rows!(64, $row), $after)),
             (8, concat!($before, rows!(8, $row), $after)),
             (1, concat!($before, rows!(1, $row), $after)),
@@ -58,7 +80,7 @@ macro_rules! for_rows {
     };
 }
 
-type ForRows = [(usize, &'static str); 3];
+type ForRows = [(usize, &'static str); 4];
 
 type Bound<'q> = Query<'q, Sqlite, SqliteArguments>;
 
@@ -116,7 +138,7 @@ pub(super) const STATEMENTS: [&str; 9] = [
     PUT_RECORDS[0].1,
     PUT_HANDLES[0].1,
     PUT_DROP_HANDLES[0].1,
-    PUT_DROP_HANDLES[2].1,
+    PUT_DROP_HANDLES[3].1,
 ];
 
 impl SqliteStore {
@@ -178,12 +200,15 @@ async fn look_up(
     connection: &mut SqliteConnection,
     rows: &[Row],
 ) -> Result<Vec<Stored>, sqlx::Error> {
-    let mut keys: BTreeMap<i64, HashSet<&str>> = BTreeMap::new();
+    let mut keys: BTreeMap<i64, Vec<&str>> = BTreeMap::new();
     for row in rows {
-        keys.entry(row.kind).or_default().insert(&row.key);
+        keys.entry(row.kind).or_default().push(&row.key);
     }
     let mut stored = Vec::new();
-    for (kind, keys) in keys {
+    for (kind, mut keys) in keys {
+        // Neighbours in the tree are read together.
+        keys.sort_unstable();
+        keys.dedup();
         let keys =
             serde_json::to_string(&keys).map_err(|error| sqlx::Error::Encode(error.into()))?;
         let found = sqlx::query(PUT_LOOK_UP)
@@ -252,21 +277,33 @@ async fn write(
     Ok(())
 }
 
-/// Runs a statement over rows, as many at once as it takes; returns the rows affected.
+/// Runs a statement over rows, as many at once as it takes; returns the rows affected. While the
+/// thread of the connection runs one, the values of the next are bound here.
 async fn for_rows<T>(
     connection: &mut SqliteConnection,
     statement: ForRows,
     rows: &[T],
     bind: impl for<'q> Fn(Bound<'q>, &T) -> Bound<'q>,
 ) -> Result<u64, sqlx::Error> {
-    let mut affected = 0;
     let mut rest = rows;
-    for (size, sql) in statement {
-        while let Some((now, later)) = rest.split_at_checked(size) {
-            let query = now.iter().fold(sqlx::query(sql), &bind);
-            affected += query.execute(&mut *connection).await?.rows_affected();
+    let mut take = || {
+        statement.into_iter().find_map(|(size, sql)| {
+            let (now, later) = rest.split_at_checked(size)?;
             rest = later;
-        }
+            Some(now.iter().fold(sqlx::query(sql), &bind))
+        })
+    };
+    let mut affected = 0;
+    let mut next = take();
+    while let Some(query) = next {
+        let mut running = pin!(query.execute(&mut *connection));
+        let begun = futures::poll!(running.as_mut());
+        next = take();
+        let done = match begun {
+            Poll::Ready(done) => done,
+            Poll::Pending => running.await,
+        };
+        affected += done?.rows_affected();
     }
     Ok(affected)
 }
