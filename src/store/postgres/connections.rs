@@ -28,7 +28,7 @@ const REST: Duration = Duration::from_secs(1);
 const SIGN: Duration = Duration::from_secs(1);
 
 /// Time after which a connection goes back to the pool, which looks at its age.
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 
 /// Connections to one database.
 #[derive(Debug)]
@@ -118,7 +118,8 @@ impl Connections {
             }
             self.abandon(connection);
         }
-        let connection = self.pool.acquire().await?;
+        // Boxed, for it is large and rare.
+        let connection = Box::pin(self.pool.acquire()).await?;
         Ok(borrowed(connection, Instant::now(), false))
     }
 

@@ -128,10 +128,14 @@ impl PostgresStore {
                 return Ok(found);
             }
         }
-        let mut connection = connections.asked().await.map_err(error)?;
-        let found = self.find_over(&mut connection, sets).await?;
-        connection.give_back();
-        Ok(found)
+        // Boxed, for it is large and rare.
+        let again = Box::pin(async move {
+            let mut connection = connections.asked().await.map_err(error)?;
+            let found = self.find_over(&mut connection, sets).await?;
+            connection.give_back();
+            Ok(found)
+        });
+        again.await
     }
 
     async fn find_over(

@@ -19,10 +19,11 @@ use super::signs::Signs;
 use super::{SqliteOptions, SqliteStore};
 use crate::store::StoreError;
 
-/// Time for which a caller waits for a connection.
+/// Time for which a reader waits for a connection.
 const ACQUIRE: Duration = Duration::from_secs(2);
 
-/// Time for which a write waits for a write of another process. Longer than [`ACQUIRE`]: SQLite
+/// Time for which a write waits for one of this process, and then for one of another. Longer than
+/// [`ACQUIRE`]: a batch of an import takes seconds where the store is larger than memory, SQLite
 /// polls for the lock, and the gaps that an import by hand leaves between its batches are short.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -139,15 +140,17 @@ pub(super) async fn open(path: &Path, options: &SqliteOptions) -> Result<SqliteS
         .pragma("wal_autocheckpoint", LOG_PAGES)
         .statement_cache_capacity(STATEMENTS);
 
-    let writer = pool(&path, 1, connect.clone().pragma("cache_size", WRITER_CACHE)).await?;
+    let writing = connect.clone().pragma("cache_size", WRITER_CACHE);
+    let writer = pool(&path, 1, BUSY, writing).await?;
     prepare_schema(&path, &writer, options).await?;
 
     let reading = connect
         .pragma("query_only", "ON")
         .pragma("cache_size", READER_CACHE);
     let readers = std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 8));
-    let readers = pool(&path, u32::try_from(readers).unwrap_or(2), reading.clone()).await?;
-    let service = pool(&path, 1, reading).await?;
+    let readers = u32::try_from(readers).unwrap_or(2);
+    let readers = pool(&path, readers, ACQUIRE, reading.clone()).await?;
+    let service = pool(&path, 1, ACQUIRE, reading).await?;
     Ok(SqliteStore {
         signs: Signs::join(&path),
         path,
@@ -250,12 +253,13 @@ async fn refuse_foreign(path: &Path, options: &SqliteConnectOptions) -> Result<(
 async fn pool(
     path: &Path,
     connections: u32,
+    patience: Duration,
     options: SqliteConnectOptions,
 ) -> Result<SqlitePool, StoreError> {
     SqlitePoolOptions::new()
         .max_connections(connections)
         .min_connections(connections)
-        .acquire_timeout(ACQUIRE)
+        .acquire_timeout(patience)
         .idle_timeout(None)
         .max_lifetime(None)
         // A file does not hang up.
