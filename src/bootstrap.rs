@@ -16,7 +16,8 @@ use tokio_util::task::TaskTracker;
 use crate::cache::{Applied, LocalCache, SharedCache, SharedIdentity, SharedMode, SharedOptions};
 use crate::clock::Clock;
 use crate::config::{
-    CacheSize, CertificateCheck, Config, MaxAge, PrivacyKey, RedisMode, ServerUrl, privacy_key,
+    ByteSize, CacheSize, CertificateCheck, Config, MaxAge, PrivacyKey, RedisMode, ServerUrl,
+    privacy_key,
 };
 use crate::gate::{ActivePolicy, CacheBounds, Caches, Completeness, Gate, LogWorker};
 use crate::grpc;
@@ -234,14 +235,11 @@ pub async fn serve(
         follower.await;
         Ok(())
     });
-    let limits = grpc::Limits {
-        calls: config.limits.max_concurrent_calls as usize,
-        request: usize::try_from(config.limits.max_request_bytes.0).unwrap_or(usize::MAX),
-        timeout: config.limits.call_timeout,
-    };
+    let limits = limits(config);
     let serving = Arc::clone(&gate);
+    let stop = grpc::Stop { soft, hard };
     lifecycle.spawn("the gRPC server", async move {
-        let ended = grpc::serve(listener, serving, limits, soft).await;
+        let ended = grpc::serve(listener, grpc::Plain, serving, limits, stop).await;
         served.cancel();
         Ok(ended?)
     });
@@ -251,6 +249,36 @@ pub async fn serve(
     store.close().await;
     ended?;
     Ok(())
+}
+
+/// The configured bounds on what callers may use up.
+#[must_use]
+pub fn limits(config: &Config) -> grpc::Limits {
+    let limits = &config.limits;
+    let octets = |size: ByteSize| usize::try_from(size.0).unwrap_or(usize::MAX);
+    grpc::Limits {
+        calls: limits.max_concurrent_calls as usize,
+        request: octets(limits.max_request_bytes),
+        question: octets(limits.max_question_bytes),
+        timeout: limits.call_timeout,
+        stream: limits.stream_age,
+        // Something has to be left for the calls that run.
+        lame_duck: limits.lame_duck.min(limits.drain_timeout / 2),
+        connections: grpc::ConnectionLimits {
+            connections: limits.max_connections as usize,
+            per_address: limits.max_connections_per_address as usize,
+            streams: limits.max_streams_per_connection,
+            headers: u32::try_from(limits.max_header_bytes.0).unwrap_or(u32::MAX),
+            frame: limits.max_frame_bytes.0,
+            resets: limits.max_pending_resets as usize,
+            handshake: limits.handshake_timeout,
+            idle: limits.idle_timeout,
+            age: limits.connection_age,
+            keepalive_every: limits.keepalive_interval,
+            keepalive_within: limits.keepalive_timeout,
+            call: limits.call_timeout,
+        },
+    }
 }
 
 /// The configured policy.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::redis::{RedisMode, RedisUrls, SentinelService};
 use super::setting::{
-    ByteSize, CacheSize, CertificateCheck, KindSet, LogFormat, LogLevel, MaxAge, PolicyName,
-    ProviderId, ServerUrl, Setting,
+    ByteSize, CacheSize, CertificateCheck, FrameSize, KindSet, LogFormat, LogLevel, MaxAge,
+    PolicyName, ProviderId, ServerUrl, Setting,
 };
 
 /// One key of the configuration.
@@ -248,15 +248,53 @@ settings! {
         max_line_bytes: ByteSize = "1MiB",
     }
 
-    /// Bounds on what callers may use up.
+    /// Bounds on what callers may use up; `docs/LIMITS.md` tells what they see beyond them.
     limits: Limits {
         /// Most calls that are worked on at once; more are told to come back.
         max_concurrent_calls: u32 = "1024",
         /// Most bytes that one request may have. A batch of 1000 questions needs about 1 MiB.
         max_request_bytes: ByteSize = "8MiB",
-        /// Longest time that a call may take; a shorter deadline of the caller wins.
+        /// Most bytes that a request with one question may have. The longest that the API allows
+        /// has less than half of the default.
+        max_question_bytes: ByteSize = "1MiB",
+        /// Longest time that a call may take; a shorter deadline of the caller wins. Of streams it
+        /// bounds what is done at once, and the silence of an import.
         call_timeout: Duration = "30s",
-        /// How long running calls may go on once the program is told to stop.
+        /// How long a stream of screening, of health or of reflection may stay open. It is ended
+        /// between two answers, and the caller goes on with a new one.
+        stream_age: Duration = "30m",
+        /// Most connections; more are closed at once.
+        max_connections: u32 = "2048",
+        /// Most connections from one address, or from one /64 network of IPv6; more are closed at
+        /// once. A proxy is one address.
+        max_connections_per_address: u32 = "1024",
+        /// Most calls at once on one connection; callers wait with more.
+        max_streams_per_connection: u32 = "512",
+        /// Most bytes that the headers of one call may have.
+        max_header_bytes: ByteSize = "16KiB",
+        /// Longest frame, in bytes: how much of one call is taken before it is another's turn.
+        max_frame_bytes: FrameSize = "16KiB",
+        /// Most calls that a caller may withdraw before they were looked at; with more, the
+        /// connection is closed.
+        max_pending_resets: u32 = "100",
+        /// How long a caller may take to say something on a new connection, encryption and all.
+        handshake_timeout: Duration = "10s",
+        /// How long a connection may be open without a call.
+        idle_timeout: Duration = "5m",
+        /// Age at which callers are asked to leave a connection for a new one, so that they spread
+        /// over all replicas. A tenth more or less, so that they do not come all at once; calls
+        /// that run finish.
+        connection_age: Duration = "10m",
+        /// Silence after which a caller is asked for a sign of life.
+        keepalive_interval: Duration = "30s",
+        /// How long the sign of life may take before the connection is closed.
+        keepalive_timeout: Duration = "10s",
+        /// How long calls are still taken after the program was told to stop and health says so:
+        /// the time that balancers need to look elsewhere. At most half of `limits.drain_timeout`
+        /// is used.
+        lame_duck: Duration = "2s",
+        /// How long the program may take to end once it is told to stop; what runs then is
+        /// dropped.
         drain_timeout: Duration = "30s",
     }
 }

@@ -24,6 +24,6 @@ pub use privacy_key::{PrivacyKey, PrivacyKeyError, privacy_key, privacy_key_perm
 pub use problem::{Origin, Problem, ProblemKind, Problems};
 pub use redis::{RedisMode, RedisUrls, SentinelService};
 pub use setting::{
-    ByteSize, CacheSize, CertificateCheck, KindSet, LogFormat, LogLevel, MaxAge, PolicyName,
-    ProviderId, ServerUrl, Setting,
+    ByteSize, CacheSize, CertificateCheck, FrameSize, KindSet, LogFormat, LogLevel, MaxAge,
+    PolicyName, ProviderId, ServerUrl, Setting,
 };

@@ -43,6 +43,10 @@ pub enum MaxAge {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ByteSize(pub u64);
 
+/// The size of a frame of HTTP/2, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameSize(pub u32);
+
 /// How many bytes a cache may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CacheSize {
@@ -283,6 +287,21 @@ impl Setting for ByteSize {
     }
 }
 
+impl Setting for FrameSize {
+    const EXPECTED: &'static str = "a size from `16KiB` to `8MiB`";
+
+    fn read(text: &str) -> Option<Self> {
+        let ByteSize(size) = ByteSize::read(text)?;
+        // The protocol allows no less than the former.
+        let size = u32::try_from(size).ok()?;
+        (16_384..=8_388_608).contains(&size).then_some(Self(size))
+    }
+
+    fn show(&self) -> String {
+        ByteSize(self.0.into()).show()
+    }
+}
+
 impl Setting for CertificateCheck {
     const EXPECTED: &'static str = "`refuse` or `accept`";
 
@@ -450,6 +469,7 @@ mod tests {
         round::<Duration>(&["1ms", "1500ms", "30s", "15m", "23h", "7d"]);
         round::<MaxAge>(&["unlimited", "1d"]);
         round::<ByteSize>(&["1", "1023", "1KiB", "8MiB", "64GiB"]);
+        round::<FrameSize>(&["16KiB", "8MiB"]);
         round::<CacheSize>(&["off", "128MiB"]);
         round::<KindSet>(&["all", "none", "subject,service", "public_security_filing"]);
         round::<LogLevel>(&["info", "warn,icpgate::store=debug"]);
@@ -483,6 +503,9 @@ mod tests {
         }
         for text in ["", " self", "a\u{7}b", &"x".repeat(65)] {
             assert_eq!(ProviderId::read(text), None, "{text}");
+        }
+        for text in ["16383", "8193KiB", "1TiB", "off"] {
+            assert_eq!(FrameSize::read(text), None, "{text}");
         }
         assert_eq!(u32::read("0"), None);
         assert_eq!(PathBuf::read("a\0b"), None);

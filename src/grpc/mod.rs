@@ -1,53 +1,79 @@
 //! The public API over gRPC: converts, calls the gate, converts back.
 //!
-//! **Invariant:** no store or cache is named here; errors become statuses in `status` alone.
+//! Around the services stand layers, each in a file of its own, outermost first: `panics` answers
+//! whatever is wrong within; `deadline` ends calls in time, waiting included; `shed` bounds what is
+//! worked on at once, before anything is made for a call; `sized` names the bound that a message
+//! broke.
+//! **Invariant:** no store or cache is named here; errors become statuses in `status` alone. Every
+//! layer and service is always ready: nobody waits before he is counted.
 //! Start at [`serve`].
 
+mod age;
+mod connections;
+mod deadline;
+mod ending;
+mod method;
+mod panics;
+mod pieces;
 mod provisioning;
 mod records;
+mod services;
 mod shed;
+mod sized;
 mod status;
-mod together;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tonic::Status;
-use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
+use tonic::service::Routes;
+use tower::ServiceBuilder;
 
 use crate::gate::Gate;
 use crate::proto;
 use crate::proto::v1::provisioning_service_server::ProvisioningServiceServer;
 use crate::proto::v1::record_service_server::RecordServiceServer;
 
+use age::AgeLayer;
+use connections::End;
+use deadline::DeadlineLayer;
+use panics::PanicLayer;
 use provisioning::Provisioning;
 use records::Records;
+use services::Services;
 use shed::ShedLayer;
-use together::Gathering;
+use sized::SizeLayer;
 
-/// How long a silent connection is kept before it is asked for a sign of life.
-const KEEPALIVE_EVERY: Duration = Duration::from_secs(30);
-
-/// How long the sign of life may take.
-const KEEPALIVE_WITHIN: Duration = Duration::from_secs(10);
-
-/// How long answers may be on their way after the last call has ended and the service is to stop.
-const LAST_BYTES_WITHIN: Duration = Duration::from_secs(1);
+pub use connections::{Accept, ConnectionLimits, Peer, Plain, Refused};
 
 /// Bounds on what callers may use up.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Most calls that are worked on at once.
+    /// Most calls that are worked on at once (`limits.max_concurrent_calls`).
     pub calls: usize,
-    /// Largest request, in octets.
+    /// Largest request, in octets (`limits.max_request_bytes`).
     pub request: usize,
-    /// Longest time that a call may take; a shorter deadline of the caller wins. Streams may last
-    /// longer; what they do at once may not.
+    /// Largest request with one question, in octets (`limits.max_question_bytes`).
+    pub question: usize,
+    /// Longest time that a call may take (`limits.call_timeout`); a shorter deadline of the caller
+    /// wins. Streams may last longer; what they do at once may not.
     pub timeout: Duration,
+    /// How long a stream of answers may stay open (`limits.stream_age`).
+    pub stream: Duration,
+    /// How long calls are still taken after it was said that the service ends (`limits.lame_duck`).
+    pub lame_duck: Duration,
+    /// Bounds on connections.
+    pub connections: ConnectionLimits,
+}
+
+/// When serving is to end.
+#[derive(Clone, Debug)]
+pub struct Stop {
+    /// No more work is to be taken, and what runs finishes.
+    pub soft: CancellationToken,
+    /// What runs is dropped.
+    pub hard: CancellationToken,
 }
 
 /// What can go wrong while serving.
@@ -56,24 +82,24 @@ pub enum ServeError {
     /// The reflection service could not be built from the descriptors.
     #[error("build the reflection service")]
     Reflection(#[from] tonic_reflection::server::Error),
-    /// The listener failed.
-    #[error("serve gRPC")]
-    Transport(#[from] tonic::transport::Error),
 }
 
-/// Serves the API on a listener until `stop` is ready; then no connection is taken, calls that run
-/// are finished and open streams are ended. Callers who hold a connection open and ask nothing are
-/// not waited for.
+/// Serves the API on a listener until `stop.soft`. From then on health says that the service ends;
+/// after `limits.lame_duck` no connection is taken, callers are asked to leave, calls that run are
+/// finished and open streams are ended. Callers who hold a connection open and ask nothing are not
+/// waited for.
 ///
 /// # Errors
 ///
-/// The listener failed.
-pub async fn serve(
+/// The service cannot be built.
+pub async fn serve<A: Accept>(
     listener: TcpListener,
+    accept: A,
     gate: Arc<Gate>,
     limits: Limits,
-    stop: CancellationToken,
+    stop: Stop,
 ) -> Result<(), ServeError> {
+    let leave = CancellationToken::new();
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter
         .set_serving::<ProvisioningServiceServer<Provisioning>>()
@@ -85,32 +111,35 @@ pub async fn serve(
     let reflection_alpha = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
         .build_v1alpha()?;
-    let provisioning = ProvisioningServiceServer::new(Provisioning {
+    let auxiliary = Routes::new(health)
+        .add_service(reflection)
+        .add_service(reflection_alpha);
+    let provisioning = Provisioning {
         gate: Arc::clone(&gate),
         timeout: limits.timeout,
-        stop: stop.clone(),
-    })
-    .max_decoding_message_size(limits.request)
-    .max_encoding_message_size(usize::MAX);
-    let records = RecordServiceServer::new(Records {
+        stream: limits.stream,
+        leave: leave.clone(),
+    };
+    let records = Records {
         gate,
         timeout: limits.timeout,
-    })
-    .max_decoding_message_size(limits.request)
-    .max_encoding_message_size(usize::MAX);
-    let shed = ShedLayer::new(limits.calls);
-    let idle = {
-        let (shed, stop) = (shed.clone(), stop.clone());
-        async move {
-            stop.cancelled().await;
-            shed.idle().await;
-            // Orderly callers close their connections now, and serving ends by itself.
-            tokio::time::sleep(LAST_BYTES_WITHIN).await;
-        }
+        leave: leave.clone(),
     };
-    let stopping = async move {
-        stop.cancelled().await;
-        // Watchers learn first, so that balancers look elsewhere while running calls finish.
+    let services = ServiceBuilder::new()
+        .layer(PanicLayer)
+        .layer(DeadlineLayer {
+            longest: limits.timeout,
+        })
+        .layer(AgeLayer {
+            age: limits.stream,
+            leave: leave.clone(),
+        })
+        .layer(ShedLayer::new(limits.calls))
+        .layer(SizeLayer)
+        .service(Services::new(provisioning, records, auxiliary, &limits));
+    let stopping = async {
+        stop.soft.cancelled().await;
+        // Watchers learn first, so that balancers look elsewhere while calls are still taken.
         reporter
             .set_not_serving::<ProvisioningServiceServer<Provisioning>>()
             .await;
@@ -120,38 +149,17 @@ pub async fn serve(
         reporter
             .set_service_status("", tonic_health::ServingStatus::NotServing)
             .await;
+        tokio::select! {
+            () = tokio::time::sleep(limits.lame_duck) => {}
+            () = stop.hard.cancelled() => {}
+        }
+        leave.cancel();
     };
-    // No time-out of the server: it would cut off imports that take long and say so wrongly.
-    // The builder's own setting reaches only sockets of a listener that it opens itself. Without
-    // it headers and message leave apart, and the second waits for the client's delayed
-    // acknowledgement of the first: 40 ms for a call.
-    let connections = TcpIncoming::from(listener)
-        .with_nodelay(Some(true))
-        .map(|connection| connection.map(Gathering));
-    let serving = Server::builder()
-        .layer(shed)
-        .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
-        .http2_keepalive_timeout(Some(KEEPALIVE_WITHIN))
-        .add_service(health)
-        .add_service(reflection)
-        .add_service(reflection_alpha)
-        .add_service(provisioning)
-        .add_service(records)
-        .serve_with_incoming_shutdown(connections, stopping);
-    tokio::select! {
-        served = serving => served?,
-        () = idle => tracing::debug!("connections on which nothing runs are left behind"),
-    }
+    let end = End {
+        leave: leave.clone(),
+        drop: stop.hard.clone(),
+    };
+    let serving = connections::serve(listener, accept, services, limits.connections, end);
+    futures::future::join(serving, stopping).await;
     Ok(())
-}
-
-/// Bounds what a call does.
-async fn within<T>(
-    timeout: Duration,
-    call: impl Future<Output = Result<T, Status>>,
-) -> Result<T, Status> {
-    match tokio::time::timeout(timeout, call).await {
-        Ok(done) => done,
-        Err(_) => Err(status::late()),
-    }
 }

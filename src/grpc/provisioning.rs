@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use futures::Stream;
 use icpgate_policy::field::FieldProblem;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::status::{ending, inside, malformed, status};
-use super::within;
+use super::status::{self, ending, inside, late, malformed, status, undecoded};
 use crate::gate::{Gate, render, respond};
 use crate::intake::{Question, Violation};
 use crate::proto::v1;
@@ -22,10 +22,12 @@ const BATCH: usize = 1000;
 /// Answers calls from the gate.
 pub(super) struct Provisioning {
     pub(super) gate: Arc<Gate>,
-    /// Longest time that a call, or a batch on a stream, may take.
+    /// Longest time that a batch on a stream may take.
     pub(super) timeout: Duration,
+    /// How long a stream may stay open.
+    pub(super) stream: Duration,
     /// Cancelled when open streams are to end.
-    pub(super) stop: CancellationToken,
+    pub(super) leave: CancellationToken,
 }
 
 #[tonic::async_trait]
@@ -36,10 +38,7 @@ impl ProvisioningService for Provisioning {
     ) -> Result<Response<v1::CheckProvisioningResponse>, Status> {
         let question = self.gate.question(request.into_inner()).map_err(status)?;
         let (input, view) = (question.input.clone(), question.view);
-        let served = within(self.timeout, async {
-            self.gate.check(question).await.map_err(status)
-        })
-        .await?;
+        let served = self.gate.check(question).await.map_err(status)?;
         Ok(Response::new(respond(&served, &input, view)))
     }
 
@@ -48,7 +47,7 @@ impl ProvisioningService for Provisioning {
         request: Request<v1::BatchCheckProvisioningRequest>,
     ) -> Result<Response<v1::BatchCheckProvisioningResponse>, Status> {
         let requests = request.into_inner().requests;
-        let results = within(self.timeout, answers(&self.gate, requests)).await?;
+        let results = answers(&self.gate, requests).await?;
         Ok(Response::new(v1::BatchCheckProvisioningResponse {
             results,
         }))
@@ -62,26 +61,32 @@ impl ProvisioningService for Provisioning {
         request: Request<Streaming<v1::ScreenDomainsRequest>>,
     ) -> Result<Response<Self::ScreenDomainsStream>, Status> {
         // The next batch is read when the answers to the last one have been taken: the caller's
-        // flow control is ours.
+        // flow control is ours. A stream ends between two batches, never within one.
         let timeout = self.timeout;
-        let stop = self.stop.clone();
-        let state = (request.into_inner(), Arc::clone(&self.gate), stop);
+        let aged = Instant::now() + self.stream;
+        let state = (
+            request.into_inner(),
+            Arc::clone(&self.gate),
+            self.leave.clone(),
+        );
         let responses =
-            futures::stream::try_unfold(state, move |(mut batches, gate, stop)| async move {
+            futures::stream::try_unfold(state, move |(mut batches, gate, leave)| async move {
                 let next = tokio::select! {
                     biased;
-                    () = stop.cancelled() => return Err(ending()),
-                    next = batches.message() => next?,
+                    () = leave.cancelled() => return Err(ending()),
+                    () = tokio::time::sleep_until(aged) => return Err(status::aged()),
+                    next = batches.message() => next.map_err(undecoded)?,
                 };
                 let Some(batch) = next else {
                     return Ok(None);
                 };
-                let results = within(timeout, answers(&gate, batch.requests)).await?;
+                let answering = tokio::time::timeout(timeout, answers(&gate, batch.requests));
+                let results = answering.await.unwrap_or_else(|_| Err(late(false)))?;
                 let response = v1::ScreenDomainsResponse {
                     sequence: batch.sequence,
                     results,
                 };
-                Ok(Some((response, (batches, gate, stop))))
+                Ok(Some((response, (batches, gate, leave))))
             });
         Ok(Response::new(Box::pin(responses)))
     }
@@ -91,11 +96,8 @@ impl ProvisioningService for Provisioning {
         request: Request<v1::GetDecisionRequest>,
     ) -> Result<Response<v1::GetDecisionResponse>, Status> {
         let decision_id = request.into_inner().decision_id;
-        let decision = within(self.timeout, async {
-            let decision = self.gate.recorded_decision(&decision_id).await;
-            decision.map_err(status)
-        })
-        .await?;
+        let decision = self.gate.recorded_decision(&decision_id).await;
+        let decision = decision.map_err(status)?;
         Ok(Response::new(v1::GetDecisionResponse {
             decision: Some(decision),
         }))

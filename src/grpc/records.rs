@@ -4,20 +4,25 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use icpgate_policy::explain::Language;
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::status::{import as import_status, status};
-use super::within;
+use super::status::{self, import as import_status, status, undecoded};
 use crate::gate::{Gate, Page};
 use crate::intake::{self, ImportReport, Line, Violation, token};
 use crate::proto::v1;
 use crate::proto::v1::record_service_server::RecordService;
 
+/// How long an import may be silent when the service ends.
+const SILENT_AT_THE_END: Duration = Duration::from_secs(2);
+
 /// Answers calls from the gate.
 pub(super) struct Records {
     pub(super) gate: Arc<Gate>,
-    /// Longest time that a call may take; of an import, that it may be silent.
+    /// How long an import may be silent.
     pub(super) timeout: Duration,
+    /// Cancelled when the service ends; imports that are silent then are not waited for.
+    pub(super) leave: CancellationToken,
 }
 
 #[tonic::async_trait]
@@ -27,10 +32,7 @@ impl RecordService for Records {
         request: Request<v1::PutRecordsRequest>,
     ) -> Result<Response<v1::PutRecordsResponse>, Status> {
         let records = request.into_inner().records;
-        let written = within(self.timeout, async {
-            self.gate.put(records).await.map_err(status)
-        })
-        .await?;
+        let written = self.gate.put(records).await.map_err(status)?;
         Ok(Response::new(v1::PutRecordsResponse {
             revision: token(written.revision),
         }))
@@ -44,9 +46,11 @@ impl RecordService for Records {
         let broken = Arc::new(Mutex::new(None));
         let state = (request.into_inner(), 0_u64, Arc::clone(&broken));
         let timeout = self.timeout;
-        let lines =
-            futures::stream::unfold(state, move |(mut stream, position, broken)| async move {
-                match within(timeout, stream.message()).await {
+        let leave = self.leave.clone();
+        let lines = futures::stream::unfold(state, move |(mut stream, position, broken)| {
+            let leave = leave.clone();
+            async move {
+                match next(&mut stream, timeout, &leave).await {
                     Ok(Some(message)) => {
                         let position = position + 1;
                         let number = if message.line == 0 {
@@ -63,7 +67,8 @@ impl RecordService for Records {
                         None
                     }
                 }
-            });
+            }
+        });
         let lines = Box::pin(lines);
         let gate = &self.gate;
         let report =
@@ -85,10 +90,7 @@ impl RecordService for Records {
         request: Request<v1::GetDomainRequest>,
     ) -> Result<Response<v1::GetDomainResponse>, Status> {
         let domain = request.into_inner().domain;
-        let known = within(self.timeout, async {
-            self.gate.domain(&domain).await.map_err(status)
-        })
-        .await?;
+        let known = self.gate.domain(&domain).await.map_err(status)?;
         let records = known
             .records
             .iter()
@@ -117,10 +119,7 @@ impl RecordService for Records {
             page_size: request.page_size,
             page_token: request.page_token,
         };
-        let changes = within(self.timeout, async {
-            self.gate.changes(&page).await.map_err(status)
-        })
-        .await?;
+        let changes = self.gate.changes(&page).await.map_err(status)?;
         let entries = changes
             .changes
             .into_iter()
@@ -136,6 +135,25 @@ impl RecordService for Records {
             changes: entries,
             next_page_token: changes.next_page_token,
         }))
+    }
+}
+
+/// The next message of an import; an error where the caller is silent for too long, which is sooner
+/// when the service ends.
+async fn next(
+    stream: &mut Streaming<v1::ImportRecordsRequest>,
+    timeout: Duration,
+    leave: &CancellationToken,
+) -> Result<Option<v1::ImportRecordsRequest>, Status> {
+    let ending = async {
+        leave.cancelled().await;
+        tokio::time::sleep(SILENT_AT_THE_END).await;
+    };
+    tokio::select! {
+        biased;
+        message = stream.message() => message.map_err(undecoded),
+        () = ending => Err(status::ending()),
+        () = tokio::time::sleep(timeout) => Err(status::silent()),
     }
 }
 

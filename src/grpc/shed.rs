@@ -1,7 +1,7 @@
 //! Bounds the calls that are worked on at once, over the whole server.
 //!
 //! Stands outside everything that allocates for a call: what is beyond the bound is told to come
-//! back, at next to no cost. Tonic's own limits are per connection.
+//! back, at next to no cost.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,15 +16,9 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 use tower::{Layer, Service};
 
+use super::method::Kind;
+use super::pieces::Pieces;
 use super::status::DOMAIN;
-use super::together::Pieces;
-
-/// Services that take no place: probes must be answered under load, and watchers hold their calls
-/// open for as long as they live.
-const UNBOUNDED: [&str; 2] = ["/grpc.health.", "/grpc.reflection."];
-
-/// How often it is looked whether calls are still worked on at the end.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// When to come back.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
@@ -33,7 +27,6 @@ const RETRY_AFTER: Duration = Duration::from_millis(200);
 #[derive(Clone)]
 pub(super) struct ShedLayer {
     places: Arc<Semaphore>,
-    most: usize,
 }
 
 impl ShedLayer {
@@ -42,15 +35,6 @@ impl ShedLayer {
         let most = most.min(Semaphore::MAX_PERMITS);
         Self {
             places: Arc::new(Semaphore::new(most)),
-            most,
-        }
-    }
-
-    /// Waits until no call is worked on.
-    pub(super) async fn idle(&self) {
-        // Looked at now and then: whoever waits for all places keeps calls from taking one.
-        while self.places.available_permits() < self.most {
-            tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 }
@@ -88,10 +72,9 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        if UNBOUNDED
-            .iter()
-            .any(|service| request.uri().path().starts_with(service))
-        {
+        // Probes must be answered under load, and watchers hold their calls open for as long as
+        // they live.
+        if Kind::of(request.uri().path()) == Kind::Probe {
             return Box::pin(self.inner.call(request));
         }
         match Arc::clone(&self.places).try_acquire_owned() {
@@ -143,6 +126,6 @@ fn overloaded() -> Status {
     let mut details =
         ErrorDetails::with_error_info("OVERLOADED", DOMAIN, std::collections::HashMap::new());
     details.set_retry_info(Some(RETRY_AFTER));
-    let message = "too many calls are worked on; try again shortly";
+    let message = "too many calls are worked on (limits.max_concurrent_calls); try again shortly";
     Status::with_error_details(Code::ResourceExhausted, message, details)
 }

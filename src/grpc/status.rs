@@ -99,13 +99,57 @@ fn store(error: &StoreError) -> Status {
     }
 }
 
-/// The status of a call that took longer than calls may.
-pub(super) fn late() -> Status {
+/// The status of a call that took longer than its caller, or else `limits.call_timeout`, allows.
+pub(super) fn late(callers: bool) -> Status {
+    let (reason, message) = if callers {
+        ("DEADLINE", "the deadline that the caller set has passed")
+    } else {
+        (
+            "CALL_TIMEOUT",
+            "the call took longer than calls may (limits.call_timeout)",
+        )
+    };
+    Status::with_error_details(Code::DeadlineExceeded, message, info(reason))
+}
+
+/// The status of a call whose caller sends nothing any more.
+pub(super) fn silent() -> Status {
     Status::with_error_details(
         Code::DeadlineExceeded,
-        "the call took longer than calls may (limits.call_timeout)",
+        "nothing came from the caller for longer than a call may take (limits.call_timeout)",
         info("CALL_TIMEOUT"),
     )
+}
+
+/// The status of a stream that has been open for as long as streams may.
+pub(super) fn aged() -> Status {
+    let mut details = info("STREAM_AGE");
+    details.set_retry_info(Some(Duration::ZERO));
+    let message = "the stream was open for as long as streams may be (limits.stream_age); go on \
+                   with a new one";
+    Status::with_error_details(Code::Unavailable, message, details)
+}
+
+/// The status of a call that panicked.
+pub(super) fn panicked() -> Status {
+    let message = "internal error; see the log";
+    Status::with_error_details(Code::Internal, message, info("INTERNAL"))
+}
+
+/// The status of a call whose message is longer than messages may be.
+pub(super) fn too_large() -> Status {
+    let message = "the request is longer than requests may be (limits.max_question_bytes for one \
+                   question, limits.max_request_bytes for others)";
+    Status::with_error_details(Code::OutOfRange, message, info("REQUEST_TOO_LARGE"))
+}
+
+/// What the decoder of a stream says, with the bound's name where it is about size.
+pub(super) fn undecoded(status: Status) -> Status {
+    if status.code() == Code::OutOfRange && status.details().is_empty() {
+        too_large()
+    } else {
+        status
+    }
 }
 
 /// The status of a stream that ends because the service does.

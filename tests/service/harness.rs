@@ -112,17 +112,17 @@ impl Server {
         let gate = Arc::new(gate);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let limits = grpc::Limits {
-            calls: config.limits.max_concurrent_calls as usize,
-            request: usize::try_from(config.limits.max_request_bytes.0).unwrap(),
-            timeout: config.limits.call_timeout,
-        };
+        let limits = bootstrap::limits(&config);
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(worker.run(std::future::pending()));
         let (serving, stopping) = (Arc::clone(&gate), stop.clone());
         tasks.spawn(async move {
-            grpc::serve(listener, serving, limits, stopping)
+            let stopping = grpc::Stop {
+                soft: stopping,
+                hard: CancellationToken::new(),
+            };
+            grpc::serve(listener, grpc::Plain, serving, limits, stopping)
                 .await
                 .unwrap();
         });
@@ -230,6 +230,8 @@ pub(crate) fn config(folder: &std::path::Path, settings: &[(&str, &str)]) -> Con
     let mut flags = vec![
         flag("store.path", &at("icpgate.sqlite")),
         flag("privacy.key_file", &at("privacy.key")),
+        // Nobody balances here.
+        flag("limits.lame_duck", "1ms"),
     ];
     flags.extend(settings.iter().map(|(key, value)| flag(key, value)));
     let inputs = Inputs {
@@ -500,6 +502,13 @@ pub(crate) fn every_question() -> Vec<v1::CheckProvisioningRequest> {
         }
     }
     questions
+}
+
+/// A message as it travels: uncompressed, with its length before it.
+pub(crate) fn message(message: &impl prost::Message) -> Vec<u8> {
+    let encoded = message.encode_to_vec();
+    let length = u32::try_from(encoded.len()).unwrap().to_be_bytes();
+    [&[0], &length[..], &encoded].concat()
 }
 
 /// The answers to a batch, each with a decision.

@@ -1,14 +1,25 @@
 //! The product as its callers meet it: a real server, real sockets, a real store, real clients,
 //! held against the contract line by line.
 
+#[cfg(target_os = "linux")]
+#[cfg(test)]
+mod abuse;
 #[cfg(test)]
 mod batch;
+#[cfg(test)]
+mod calls;
 #[cfg(test)]
 mod changes;
 #[cfg(test)]
 mod check;
 #[cfg(test)]
+mod connections;
+#[cfg(test)]
 mod facts;
+#[cfg(test)]
+mod faulty;
+#[cfg(test)]
+mod frames;
 #[cfg(test)]
 mod freshness;
 #[cfg(test)]

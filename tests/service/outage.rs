@@ -1,24 +1,16 @@
 //! The store gone, locked, damaged or slow under a running server: never a wrong verdict.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use icpgate::clock::Clock as _;
 use icpgate::proto::v1;
-use icpgate::store::{
-    ChangeEntry, Found, Freshness, NewDecision, NewRecord, RecordedDecision, Store, StoreError,
-    Touched, Written,
-};
-use icpgate_policy::codes::RecordKind;
-use icpgate_policy::facts::{Fact, Revision};
-use icpgate_policy::records::{Handle, Record};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
+use super::faulty::{Fault, Faulty};
 use super::harness::{
     NAMES, PRODUCTS, PURPOSES, Server, Start, ask, filed, instant, reasons, sound,
 };
@@ -254,7 +246,7 @@ async fn a_locked_file_is_read_and_activations_are_not_answered() {
 #[tokio::test]
 async fn a_blocked_log_stops_answers_when_its_queue_is_full() {
     let server = Server::start(Start {
-        over: |inner| Arc::new(DeafLog { inner }),
+        over: |inner| Faulty::over(inner, Fault::DeafLog),
         ..Start::default()
     })
     .await;
@@ -303,72 +295,4 @@ async fn a_blocked_log_stops_answers_when_its_queue_is_full() {
     assert!(status.get_error_details().retry_info().is_some());
     let error = refused.expect("the queue is bounded");
     assert_eq!(error.code, Code::ResourceExhausted as i32);
-}
-
-/// A store whose log takes nothing and says nothing.
-struct DeafLog {
-    inner: Arc<dyn Store>,
-}
-
-#[async_trait]
-impl Store for DeafLog {
-    async fn find(&self, sets: &[Vec<Handle>], freshness: Freshness) -> Result<Found, StoreError> {
-        self.inner.find(sets, freshness).await
-    }
-
-    async fn put(&self, records: Vec<NewRecord>, at: Timestamp) -> Result<Written, StoreError> {
-        self.inner.put(records, at).await
-    }
-
-    async fn head(&self) -> Result<Revision, StoreError> {
-        self.inner.head().await
-    }
-
-    async fn changes(
-        &self,
-        after: (Revision, Option<u32>),
-        limit: u32,
-    ) -> Result<Vec<ChangeEntry>, StoreError> {
-        self.inner.changes(after, limit).await
-    }
-
-    async fn touched(&self, after: Revision, limit: u32) -> Result<Touched, StoreError> {
-        self.inner.touched(after, limit).await
-    }
-
-    async fn revision_before(&self, versions: u64) -> Result<Revision, StoreError> {
-        self.inner.revision_before(versions).await
-    }
-
-    async fn changed(&self) -> Result<(), StoreError> {
-        self.inner.changed().await
-    }
-
-    async fn history(&self, kind: RecordKind, key: &str) -> Result<Vec<Fact<Record>>, StoreError> {
-        self.inner.history(kind, key).await
-    }
-
-    async fn record_decisions(&self, _: Vec<NewDecision>) -> Result<(), StoreError> {
-        std::future::pending().await
-    }
-
-    async fn decision(&self, decision_id: &str) -> Result<Option<RecordedDecision>, StoreError> {
-        self.inner.decision(decision_id).await
-    }
-
-    async fn id(&self) -> Result<String, StoreError> {
-        self.inner.id().await
-    }
-
-    async fn counts(&self) -> Result<Vec<(RecordKind, u64)>, StoreError> {
-        self.inner.counts().await
-    }
-
-    async fn ping(&self) -> Result<(), StoreError> {
-        self.inner.ping().await
-    }
-
-    async fn close(&self) {
-        self.inner.close().await;
-    }
 }

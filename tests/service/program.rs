@@ -21,8 +21,23 @@ pub(crate) struct Program {
 impl Program {
     /// Starts it and waits until it serves.
     pub(crate) async fn start(args: &[&str]) -> Self {
+        Self::start_with(args, None).await
+    }
+
+    /// Starts it where it may have so many files open at once.
+    pub(crate) async fn start_with(args: &[&str], files: Option<u32>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_icpgate"))
+        let program = env!("CARGO_BIN_EXE_icpgate");
+        let mut command = match files {
+            None => Command::new(program),
+            Some(files) => {
+                let mut shell = Command::new("/bin/sh");
+                shell.args(["-c", r#"ulimit -n "$1"; shift; exec "$@""#, "sh"]);
+                shell.arg(files.to_string()).arg(program);
+                shell
+            }
+        };
+        let mut child = command
             .current_dir(folder.path())
             .arg("serve")
             .args([
@@ -67,6 +82,16 @@ impl Program {
     /// Everything that it wrote so far.
     pub(crate) fn output(&self) -> String {
         read(self.folder.path(), "stdout") + &read(self.folder.path(), "stderr")
+    }
+
+    /// Memory of the process that is in use, in KiB.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.unwrap().trim().strip_suffix(" kB").unwrap();
+        number.trim().parse().unwrap()
     }
 
     pub(crate) fn signal(&self, signal: &str) {

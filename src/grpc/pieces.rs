@@ -2,78 +2,23 @@
 //!
 //! The HTTP/2 library gathers frames in a buffer and writes it once there is nothing more to send.
 //! A frame of data beyond a bound is not copied there but ends the gathering: it is written at
-//! once, with what was gathered before. The bound is 256 octets where the socket takes several
+//! once, with what was gathered before. The bound is 256 octets where the connection takes several
 //! buffers in one write, and 1024 where it does not. An answer has about a kilobyte, so each would
-//! be a system call of its own, on both sides, where many fit into one. [`Gathering`] therefore
-//! says that it takes one buffer only, and [`Pieces`] cuts answers of a few kilobytes into frames
-//! below the bound. What is larger is written as it is: there a copy costs more than a call.
+//! be a system call of its own, on both sides, where many fit into one. Connections therefore say
+//! that they take one buffer only, and [`Pieces`] cuts answers of a few kilobytes into frames below
+//! the bound. What is larger is written as it is: there a copy costs more than a call.
 
-use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tonic::transport::server::Connected;
 
 /// Octets of a piece: below the bound of the library.
 const PIECE: usize = 1_000;
 
 /// Octets beyond which data is left whole.
 const MOST_CUT: usize = 8 * 1024;
-
-/// A connection that takes one buffer in a write.
-#[derive(Debug)]
-pub(super) struct Gathering<S>(pub(super) S);
-
-impl<S: AsyncRead + Unpin> AsyncRead for Gathering<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, buffer)
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Gathering<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, buffer)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffers: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(context, buffers)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        false
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
-    }
-}
-
-impl<S: Connected> Connected for Gathering<S> {
-    type ConnectInfo = S::ConnectInfo;
-
-    fn connect_info(&self) -> S::ConnectInfo {
-        self.0.connect_info()
-    }
-}
 
 /// A body whose data comes in pieces.
 #[derive(Debug)]

@@ -1,0 +1,406 @@
+//! Takes connections and serves calls on them, within bounds and for a bounded time.
+//!
+//! Tonic's own server bounds neither connections nor the time until a peer speaks, and drops calls
+//! when connections age; this one hands connections to hyper itself.
+//! **Invariant:** nothing that a peer does ends the loop. A connection ends in order, unless its
+//! peer has been told to leave and does not, does not greet, or does not take its answers.
+//! **Absent on purpose:** HTTP/1.
+//! Start at [`serve`].
+
+mod calls;
+mod io;
+mod places;
+mod vigil;
+
+use std::convert::Infallible;
+use std::hash::{BuildHasher as _, RandomState};
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http2;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tonic::body::Body;
+
+use calls::{Calls, Entrance};
+use io::{Counted, Octets};
+use places::{Place, Places};
+use vigil::{Bounds, Signs, Verdict, Vigil};
+
+/// Shortest and longest pause after a connection could not be taken.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
+
+/// How often it is logged, at most, that connections are turned away.
+const TOLD_EVERY: Duration = Duration::from_secs(10);
+
+/// Bounds on connections.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectionLimits {
+    /// Most connections (`limits.max_connections`).
+    pub connections: usize,
+    /// Most connections from one address (`limits.max_connections_per_address`).
+    pub per_address: usize,
+    /// Most calls at once on one connection (`limits.max_streams_per_connection`).
+    pub streams: u32,
+    /// Most octets of the headers of one call (`limits.max_header_bytes`).
+    pub headers: u32,
+    /// Longest frame, in octets (`limits.max_frame_bytes`).
+    pub frame: u32,
+    /// Most calls that may be withdrawn before they were looked at (`limits.max_pending_resets`).
+    pub resets: usize,
+    /// Time until a peer has greeted, encryption and all (`limits.handshake_timeout`).
+    pub handshake: Duration,
+    /// Time without a call after which a connection ends (`limits.idle_timeout`).
+    pub idle: Duration,
+    /// Age at which a connection ends (`limits.connection_age`), a tenth more or less.
+    pub age: Duration,
+    /// Silence after which a peer is asked for a sign of life (`limits.keepalive_interval`).
+    pub keepalive_every: Duration,
+    /// How long the sign of life may take (`limits.keepalive_timeout`).
+    pub keepalive_within: Duration,
+    /// Longest time of a call that is no stream (`limits.call_timeout`). The same again is given to
+    /// the peer to take the answer.
+    pub call: Duration,
+}
+
+/// Who is at the other end of a connection. Every call on it carries this as an extension, in an
+/// [`Arc`].
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// The address as this machine sees it: that of a proxy, where one is in between.
+    pub address: SocketAddr,
+}
+
+/// Why a connection was not accepted.
+#[derive(Debug, thiserror::Error)]
+#[error("accept the connection")]
+pub struct Refused(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+
+/// What is done with a connection before calls are read from it, such as encryption.
+pub trait Accept: Clone + Send + Sync + 'static {
+    /// What calls are read from.
+    type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// Accepts a connection; `limits.handshake_timeout` bounds it.
+    ///
+    /// # Errors
+    ///
+    /// Why it is refused.
+    fn accept(
+        &self,
+        stream: TcpStream,
+        address: SocketAddr,
+    ) -> impl Future<Output = Result<(Self::Io, Peer), Refused>> + Send;
+}
+
+/// Takes connections as they are, without encryption.
+#[derive(Clone, Copy, Debug)]
+pub struct Plain;
+
+impl Accept for Plain {
+    type Io = TcpStream;
+
+    async fn accept(
+        &self,
+        stream: TcpStream,
+        address: SocketAddr,
+    ) -> Result<(TcpStream, Peer), Refused> {
+        Ok((stream, Peer { address }))
+    }
+}
+
+/// When serving ends.
+#[derive(Clone, Debug)]
+pub(super) struct End {
+    /// No connection is taken any more, and those that are open are asked to leave.
+    pub(super) leave: CancellationToken,
+    /// Connections are closed.
+    pub(super) drop: CancellationToken,
+}
+
+/// Serves calls on the connections of a listener until they have ended after `end.leave`.
+pub(super) async fn serve<A, S>(
+    listener: TcpListener,
+    accept: A,
+    services: S,
+    limits: ConnectionLimits,
+    end: End,
+) where
+    A: Accept,
+    S: Services,
+{
+    let places = Places::new(limits.connections, limits.per_address);
+    let open = TaskTracker::new();
+    let jitter = RandomState::new();
+    let mut taken: u64 = 0;
+    let mut pause = PAUSE.0;
+    let mut told = Told::default();
+    loop {
+        let connection = tokio::select! {
+            biased;
+            () = end.leave.cancelled() => break,
+            () = end.drop.cancelled() => break,
+            connection = listener.accept() => connection,
+        };
+        let (stream, address) = match connection {
+            Ok(connection) => connection,
+            Err(error) if of_the_peer(&error) => continue,
+            Err(error) => {
+                // Files have run out, as a rule. Those who wait are taken when some are closed.
+                told.tell(|more| cannot_take(&error, more));
+                tokio::select! {
+                    () = end.leave.cancelled() => break,
+                    () = sleep(pause) => {}
+                }
+                pause = (pause * 2).min(PAUSE.1);
+                continue;
+            }
+        };
+        pause = PAUSE.0;
+        let place = match places.take(address.ip()) {
+            Ok(place) => place,
+            Err(beyond) => {
+                told.tell(|more| {
+                    let key = beyond.key();
+                    tracing::warn!(key, more, peer = %address, "a connection is beyond `{key}`");
+                });
+                continue;
+            }
+        };
+        taken = taken.wrapping_add(1);
+        #[expect(clippy::cast_precision_loss, reason = "a jitter needs no precision")]
+        let jitter = jitter.hash_one(taken) as f64 / u64::MAX as f64;
+        let attending = attend(
+            Taken {
+                stream,
+                address,
+                jitter,
+                _place: place,
+            },
+            accept.clone(),
+            services.clone(),
+            limits,
+            end.clone(),
+        );
+        open.spawn(attending);
+    }
+    // Whoever comes now is refused by the system and goes elsewhere.
+    drop(listener);
+    open.close();
+    open.wait().await;
+}
+
+/// What answers the calls.
+pub(super) trait Services:
+    tower::Service<
+        Request<Incoming>,
+        Response = Response<Body>,
+        Error = Infallible,
+        Future: Send + 'static,
+    > + Clone
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<S> Services for S where
+    S: tower::Service<
+            Request<Incoming>,
+            Response = Response<Body>,
+            Error = Infallible,
+            Future: Send + 'static,
+        > + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
+
+/// A connection that was taken.
+struct Taken {
+    stream: TcpStream,
+    address: SocketAddr,
+    jitter: f64,
+    _place: Place,
+}
+
+/// Serves one connection to its end.
+async fn attend<A, S>(taken: Taken, accept: A, services: S, limits: ConnectionLimits, end: End)
+where
+    A: Accept,
+    S: Services,
+{
+    let began = Instant::now();
+    let address = taken.address;
+    // Without it headers and message leave apart, and the second waits for the client's delayed
+    // acknowledgement of the first: 40 ms for a call.
+    if let Err(error) = taken.stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection was gone before it was served");
+        return;
+    }
+    let accepting = timeout(limits.handshake, accept.accept(taken.stream, address));
+    let accepted = tokio::select! {
+        accepted = accepting => accepted,
+        () = end.leave.cancelled() => return,
+        () = end.drop.cancelled() => return,
+    };
+    let (io, peer) = match accepted {
+        Ok(Ok(accepted)) => accepted,
+        Ok(Err(error)) => {
+            let error: &dyn std::error::Error = &error;
+            tracing::debug!(error, peer = %address, "a connection was refused");
+            return;
+        }
+        Err(_) => {
+            tracing::debug!(peer = %address, "a connection did not greet in time");
+            return;
+        }
+    };
+    let calls = Calls::default();
+    let vigil = {
+        let bounds = Bounds {
+            greeting: limits.handshake,
+            idle: limits.idle,
+            age: limits.age,
+            call: limits.call,
+        };
+        Vigil::new(bounds, taken.jitter, began)
+    };
+    let entrance = Entrance {
+        services,
+        peer: Arc::new(peer),
+        calls: calls.clone(),
+    };
+    drive(io, entrance, vigil, limits, end, address).await;
+    // What still runs learns from the dropped connection that nobody waits for it.
+    calls.ended().await;
+}
+
+/// Reads calls from a connection until it ends or is ended.
+async fn drive<I, S>(
+    io: I,
+    entrance: Entrance<S>,
+    mut vigil: Vigil,
+    limits: ConnectionLimits,
+    end: End,
+    address: SocketAddr,
+) where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Services,
+{
+    let calls = entrance.calls.clone();
+    let read = Arc::new(Octets::default());
+    let io = TokioIo::new(Counted::new(io, Arc::clone(&read)));
+    let mut serving = pin!(builder(&limits, calls.clone()).serve_connection(io, entrance));
+    let mut next_span = Instant::now() + limits.call;
+    let mut ending = false;
+    loop {
+        tokio::select! {
+            served = &mut serving => {
+                if let Err(error) = served {
+                    let error: &dyn std::error::Error = &error;
+                    tracing::debug!(error, peer = %address, "a connection broke");
+                }
+                return;
+            }
+            () = end.drop.cancelled() => return,
+            () = end.leave.cancelled(), if !ending => {
+                ending = true;
+                vigil.ending(Instant::now());
+                serving.as_mut().graceful_shutdown();
+            }
+            () = sleep(vigil.pace()) => {
+                let now = Instant::now();
+                let turn = now >= next_span;
+                if turn {
+                    next_span = now + limits.call;
+                }
+                let signs = Signs {
+                    read: read.so_far(),
+                    begun: calls.begun(),
+                    running: calls.running(),
+                    overdue: turn && calls.next_span(),
+                };
+                match vigil.look(signs, now) {
+                    Verdict::Stay => {}
+                    Verdict::Leave(why) => {
+                        tracing::debug!(peer = %address, "a connection is asked to leave: {why}");
+                        serving.as_mut().graceful_shutdown();
+                    }
+                    Verdict::Close(why) => {
+                        tracing::debug!(
+                            calls = signs.running,
+                            peer = %address,
+                            "a connection is closed: {why}"
+                        );
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn builder(limits: &ConnectionLimits, calls: Calls) -> http2::Builder<Calls> {
+    let mut builder = http2::Builder::new(calls);
+    builder
+        .timer(TokioTimer::new())
+        .keep_alive_interval(limits.keepalive_every)
+        .keep_alive_timeout(limits.keepalive_within)
+        .max_concurrent_streams(limits.streams)
+        .max_frame_size(limits.frame)
+        .max_header_list_size(limits.headers)
+        .max_pending_accept_reset_streams(limits.resets)
+        // Nobody reads it, and it is made anew every second.
+        .auto_date_header(false);
+    builder
+}
+
+/// Whether the connection that was to be taken has gone, and not the means to take it.
+fn of_the_peer(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionAborted
+            | ErrorKind::ConnectionRefused
+            | ErrorKind::ConnectionReset
+            | ErrorKind::Interrupted
+    )
+}
+
+fn cannot_take(error: &(dyn std::error::Error + 'static), more: u64) {
+    tracing::error!(error, more, "connections cannot be taken");
+}
+
+/// Keeps the log from being filled by what happens a thousand times a second.
+#[derive(Default)]
+struct Told {
+    last: Option<Instant>,
+    since: u64,
+}
+
+impl Told {
+    /// Calls `tell` with how often there was nothing told since the last time.
+    fn tell(&mut self, tell: impl FnOnce(u64)) {
+        let now = Instant::now();
+        let due = self
+            .last
+            .is_none_or(|last| now.saturating_duration_since(last) >= TOLD_EVERY);
+        if due {
+            tell(self.since);
+            self.last = Some(now);
+            self.since = 0;
+        } else {
+            self.since += 1;
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! A store with something wrong with it, between the gate and the real one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use icpgate::store::{
+    ChangeEntry, Found, Freshness, NewDecision, NewRecord, RecordedDecision, Store, StoreError,
+    Touched, Written,
+};
+use icpgate_policy::codes::RecordKind;
+use icpgate_policy::facts::{Fact, Revision};
+use icpgate_policy::records::{Handle, Record};
+use jiff::Timestamp;
+
+/// What is wrong with a store.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fault {
+    /// Its log takes nothing and says nothing.
+    DeafLog,
+    /// Looking for a recorded decision panics.
+    Panic,
+    /// Facts take long to find.
+    Slow(Duration),
+}
+
+/// A store with a fault.
+pub(crate) struct Faulty {
+    inner: Arc<dyn Store>,
+    fault: Fault,
+}
+
+impl Faulty {
+    pub(crate) fn over(inner: Arc<dyn Store>, fault: Fault) -> Arc<dyn Store> {
+        Arc::new(Self { inner, fault })
+    }
+}
+
+#[async_trait]
+impl Store for Faulty {
+    async fn find(&self, sets: &[Vec<Handle>], freshness: Freshness) -> Result<Found, StoreError> {
+        if let Fault::Slow(slow) = self.fault {
+            tokio::time::sleep(slow).await;
+        }
+        self.inner.find(sets, freshness).await
+    }
+
+    async fn put(&self, records: Vec<NewRecord>, at: Timestamp) -> Result<Written, StoreError> {
+        self.inner.put(records, at).await
+    }
+
+    async fn head(&self) -> Result<Revision, StoreError> {
+        self.inner.head().await
+    }
+
+    async fn changes(
+        &self,
+        after: (Revision, Option<u32>),
+        limit: u32,
+    ) -> Result<Vec<ChangeEntry>, StoreError> {
+        self.inner.changes(after, limit).await
+    }
+
+    async fn touched(&self, after: Revision, limit: u32) -> Result<Touched, StoreError> {
+        self.inner.touched(after, limit).await
+    }
+
+    async fn revision_before(&self, versions: u64) -> Result<Revision, StoreError> {
+        self.inner.revision_before(versions).await
+    }
+
+    async fn changed(&self) -> Result<(), StoreError> {
+        self.inner.changed().await
+    }
+
+    async fn history(&self, kind: RecordKind, key: &str) -> Result<Vec<Fact<Record>>, StoreError> {
+        self.inner.history(kind, key).await
+    }
+
+    async fn record_decisions(&self, decisions: Vec<NewDecision>) -> Result<(), StoreError> {
+        if let Fault::DeafLog = self.fault {
+            std::future::pending::<()>().await;
+        }
+        self.inner.record_decisions(decisions).await
+    }
+
+    async fn decision(&self, decision_id: &str) -> Result<Option<RecordedDecision>, StoreError> {
+        assert!(!matches!(self.fault, Fault::Panic), "as the test wants it");
+        self.inner.decision(decision_id).await
+    }
+
+    async fn id(&self) -> Result<String, StoreError> {
+        self.inner.id().await
+    }
+
+    async fn counts(&self) -> Result<Vec<(RecordKind, u64)>, StoreError> {
+        self.inner.counts().await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.inner.ping().await
+    }
+
+    async fn close(&self) {
+        self.inner.close().await;
+    }
+}
