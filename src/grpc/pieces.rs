@@ -117,7 +117,7 @@ mod tests {
                         .map_err(|frame| frame.into_trailers().expect("data or trailers")),
                 ),
                 Poll::Ready(None) => return all,
-                other => panic!("{other:?}"),
+                other @ (Poll::Ready(Some(Err(_))) | Poll::Pending) => panic!("{other:?}"),
             }
         }
     }

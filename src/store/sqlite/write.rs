@@ -67,8 +67,10 @@ macro_rules! rows {
     };
 }
 
-/// One statement for 512 rows, for 64, for 8 and for one: a trip to the thread of the connection costs as
-/// much as several rows.
+/// One statement for 512 rows, for 64, for 8 and for one: a trip to the thread of the connection
+/// costs as much as several rows. They insert OR FAIL, because the transaction is given up whole on
+/// any error: the database need not note how to take back a part of a statement, which is a sixth
+/// of the time of an import into a large store.
 macro_rules! for_rows {
     ($before:literal, $row:literal, $after:literal) => {
         [
@@ -99,7 +101,7 @@ const PUT_REVISION: &str = "
 INSERT INTO revision (revision, committed_at, first_version) VALUES (?1, ?2, ?3)";
 
 const PUT_VERSIONS: ForRows = for_rows!(
-    "INSERT INTO record_version (id, revision, kind, key, shown_key, source, observed_at,
+    "INSERT OR FAIL INTO record_version (id, revision, kind, key, shown_key, source, observed_at,
         previous, leads, payload)
     VALUES ",
     "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -107,7 +109,7 @@ const PUT_VERSIONS: ForRows = for_rows!(
 );
 
 const PUT_RECORDS: ForRows = for_rows!(
-    "INSERT INTO record (kind, key, version) VALUES ",
+    "INSERT OR FAIL INTO record (kind, key, version) VALUES ",
     "(?, ?, ?)",
     " ON CONFLICT (kind, key) DO UPDATE SET version = excluded.version"
 );
@@ -118,7 +120,11 @@ const PUT_DROP_HANDLES: ForRows = for_rows!(
     ")"
 );
 
-const PUT_HANDLES: ForRows = for_rows!("INSERT INTO handle (value, version) VALUES ", "(?, ?)", "");
+const PUT_HANDLES: ForRows = for_rows!(
+    "INSERT OR FAIL INTO handle (value, version) VALUES ",
+    "(?, ?)",
+    ""
+);
 
 /// The instant never goes back: the clocks of two writers may differ.
 const PUT_SYNC: &str = "
