@@ -1,5 +1,7 @@
 //! Puts the parts together; the only place that knows concrete types of all rooms.
 
+mod door;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +14,8 @@ use icpgate_policy::identity::{CheckDigits, Sealer};
 use icpgate_policy::policy::{Policy, shipped};
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
+
+pub use door::open as open_door;
 
 use crate::cache::{Applied, LocalCache, SharedCache, SharedIdentity, SharedMode, SharedOptions};
 use crate::clock::Clock;
@@ -201,13 +205,15 @@ pub async fn serve(
     migrate: bool,
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<()> {
+    // Before anything is made: whoever may not listen shall not have changed a store.
+    let (door, watch) = open_door(config, Arc::clone(&clock)).await?;
     let parts = open(config, migrate).await?;
     if sample {
         let records = load_sample(&parts, config.provider.id.as_str(), &*clock).await?;
         tracing::info!(records, "loaded {records} sample records");
     }
     let store = Arc::clone(&parts.store);
-    let (gate, worker) = gate(parts, config, clock)?;
+    let (gate, worker) = gate(parts, config, Arc::clone(&clock))?;
     let gate = Arc::new(gate);
     let listener = TcpListener::bind(config.grpc.listen)
         .await
@@ -235,15 +241,31 @@ pub async fn serve(
         follower.await;
         Ok(())
     });
+    if let Some(watch) = watch {
+        let stop = served.clone();
+        lifecycle.spawn(
+            "the watch over certificates, callers and keys",
+            async move {
+                watch.run(stop).await;
+                Ok(())
+            },
+        );
+    }
+    let protection = door.protection();
     let limits = limits(config);
     let serving = Arc::clone(&gate);
     let stop = grpc::Stop { soft, hard };
     lifecycle.spawn("the gRPC server", async move {
-        let ended = grpc::serve(listener, grpc::Plain, serving, limits, stop).await;
+        let ended = grpc::serve(listener, door, serving, limits, stop).await;
         served.cancel();
         Ok(ended?)
     });
-    tracing::info!(address = %address, policy = %version, "serving gRPC on {address}");
+    tracing::info!(
+        address = %address,
+        policy = %version,
+        protection,
+        "serving gRPC on {address} ({protection})"
+    );
     let ended = lifecycle.run().await;
     gate.settle().await;
     store.close().await;

@@ -3,6 +3,7 @@
 //! The program is put together in [`bootstrap`]; arrows between rooms point down only, as
 //! `ARCHITECTURE.md` tells.
 
+pub mod auth;
 pub mod bootstrap;
 pub mod cache;
 pub mod cli;

@@ -89,6 +89,7 @@ const BANS: &[Ban] = &[
             "hyper",
             "sqlx",
             "redis",
+            "crate::auth",
             "crate::grpc",
             "crate::http",
             "crate::cli",
@@ -114,6 +115,26 @@ const BANS: &[Ban] = &[
         why: "the edge converts and calls the gate; it reaches past it to no engine and no cache",
     },
     Ban {
+        room: "src/auth",
+        but: &[],
+        names: &[
+            "tonic",
+            "tonic_types",
+            "axum",
+            "sqlx",
+            "redis",
+            "crate::proto",
+            "crate::intake",
+            "crate::gate",
+            "crate::grpc",
+            "crate::store",
+            "crate::cache",
+            "crate::config",
+        ],
+        why: "who calls and what they may hangs on no transport and on no record; what a refusal \
+              looks like is the transport's business",
+    },
+    Ban {
         room: "src/http",
         but: &[],
         names: &[
@@ -136,6 +157,7 @@ const BANS: &[Ban] = &[
             "redis",
             "crate::proto",
             "crate::intake",
+            "crate::auth",
             "crate::gate",
             "crate::grpc",
             "crate::cache",

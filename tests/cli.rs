@@ -72,7 +72,7 @@ fn usage_errors_end_with_64_and_help_with_0() {
             "--area",
             "mainland",
             "--server",
-            "https://x",
+            "ftp://x",
         ],
         &["number"],
         &["number", "--language", "中文", "x"],

@@ -277,7 +277,12 @@ fn what_belongs_to_a_server_url_is_an_error_without_one() {
     ] {
         let found = problems("", &[(key, value)], &[]);
         assert_eq!(found.len(), 1, "{key}");
-        assert_eq!(found[0].kind, ProblemKind::Needs { other: "store.url" });
+        assert_eq!(
+            found[0].kind,
+            ProblemKind::Needs {
+                others: &["store.url"]
+            }
+        );
         let told = found[0].to_string();
         assert!(told.contains("without `store.url`"), "{told}");
         assert!(told.contains("give it, or remove this one"), "{told}");

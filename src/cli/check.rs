@@ -109,13 +109,13 @@ pub enum View {
     Full,
 }
 
-/// Asks the server at `url` and prints its answer.
+/// Asks the server at `url`, showing it what `access` holds, and prints its answer.
 ///
 /// # Errors
 ///
 /// The server cannot be reached, or refuses the question.
-pub async fn run(args: &CheckArgs, url: &str) -> Result<u8, Failure> {
-    let channel = remote::connect(url, Some(args.timeout)).await?;
+pub async fn run(args: &CheckArgs, url: &str, access: &remote::Access) -> Result<u8, Failure> {
+    let channel = remote::connect(url, access, Some(args.timeout)).await?;
     let mut client = ProvisioningServiceClient::new(channel);
     let answer = client
         .check_provisioning(request(args))

@@ -24,12 +24,12 @@ use crate::telemetry;
 pub async fn dispatch(cli: &Cli, clock: Arc<dyn Clock>) -> Result<u8, Failure> {
     match &cli.command {
         Command::Check(args) => {
-            // Asking a named server needs no configuration, and a broken one is no obstacle.
+            let config = cli.load_config()?.config;
             let url = match &args.server {
                 Some(url) => url.clone(),
-                None => remote::url_of(cli.load_config()?.config.grpc.listen),
+                None => remote::url_of(&config.grpc),
             };
-            check::run(args, &url).await
+            check::run(args, &url, &remote::Access::read(&config.client)?).await
         }
         Command::Completions(args) => completions::run(args),
         Command::Config(args) => match &args.command {
@@ -53,7 +53,10 @@ pub async fn dispatch(cli: &Cli, clock: Arc<dyn Clock>) -> Result<u8, Failure> {
             let config = with_log(cli)?;
             let limits = import_limits(&config);
             match &args.server {
-                Some(url) => import::over_grpc(args, limits, url).await,
+                Some(url) => {
+                    let access = remote::Access::read(&config.client)?;
+                    import::over_grpc(args, limits, url, &access).await
+                }
                 None => {
                     let parts = open(&config, true).await?;
                     let store = &*parts.store;

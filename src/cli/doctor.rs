@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -20,6 +21,7 @@ use super::output::{self, BAD, CARE, GOOD, Output, clean};
 use super::remote;
 use crate::bootstrap;
 use crate::cache::SharedError;
+use crate::clock::FixedClock;
 use crate::config::{Config, Loaded, PrivacyKeyError, Problems, privacy_key_permissions};
 
 /// First year of this program: an earlier clock is wrong.
@@ -114,8 +116,9 @@ pub async fn checks(loaded: &Result<Loaded, Problems>, now: Timestamp) -> Vec<Ch
             if config.store.url.is_none() {
                 checks.push(folder(&config.store.path));
             }
-            checks.push(port("gRPC port", config.grpc.listen).await);
-            checks.push(port("HTTP port", config.http.listen).await);
+            checks.push(callers(config, now).await);
+            checks.push(port("gRPC port", config.grpc.listen, Some(config)).await);
+            checks.push(port("HTTP port", config.http.listen, None).await);
         }
         Err(problems) => {
             for problem in &problems.0 {
@@ -334,21 +337,35 @@ fn folder(store: &Path) -> Check {
     }
 }
 
-/// Whether the port is free, or a server of ours answers there.
-async fn port(name: &'static str, listen: SocketAddr) -> Check {
+/// Whether callers can be let in as it is configured.
+async fn callers(config: &Config, now: Timestamp) -> Check {
+    const NAME: &str = "callers";
+    match bootstrap::open_door(config, Arc::new(FixedClock::new(now))).await {
+        Ok((door, _)) => Check::ok(NAME, door.protection()),
+        Err(error) => {
+            let mend = "mend what is named, and run `icpgate doctor` again";
+            Check::fail(NAME, format!("{error:#}"), mend)
+        }
+    }
+}
+
+/// Whether the port is free, or a server of ours answers there. `asked` tells how to ask one.
+async fn port(name: &'static str, listen: SocketAddr, asked: Option<&Config>) -> Check {
     match tokio::net::TcpListener::bind(listen).await {
         Ok(_) => Check::ok(name, format!("{listen} is free")),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            if answers(listen).await {
-                Check::ok(name, format!("icpgate answers on {listen}"))
-            } else {
+            let Some(config) = asked else {
                 let mend = "stop the other program, or change the address";
-                Check::warn(
-                    name,
-                    format!("{listen} is taken, not by a gRPC server"),
-                    mend,
-                )
-            }
+                return Check::warn(name, format!("{listen} is taken"), mend);
+            };
+            let Err(why) = answers(config).await else {
+                return Check::ok(name, format!("icpgate answers on {listen}"));
+            };
+            let mend = "stop the other program, or change the address; if it is icpgate, see \
+                        whether the keys of `client` fit it";
+            let detail =
+                format!("{listen} is taken, not by a gRPC server that answers here: {why}");
+            Check::warn(name, detail, mend)
         }
         Err(error) => {
             let mend = "give an address of this machine and a port that this user may use";
@@ -357,14 +374,20 @@ async fn port(name: &'static str, listen: SocketAddr) -> Check {
     }
 }
 
-async fn answers(listen: SocketAddr) -> bool {
-    let Ok(channel) = remote::connect(&remote::url_of(listen), Some(ANSWER_TIMEOUT)).await else {
-        return false;
-    };
-    HealthClient::new(channel)
-        .check(HealthCheckRequest::default())
+/// Asks the server on the configured port for its health.
+async fn answers(config: &Config) -> Result<(), String> {
+    let told = |failure: Failure| format!("{:#}", failure.error);
+    let access = remote::Access::read(&config.client).map_err(told)?;
+    let url = remote::url_of(&config.grpc);
+    let channel = remote::connect(&url, &access, Some(ANSWER_TIMEOUT))
         .await
-        .is_ok()
+        .map_err(told)?;
+    let health = HealthClient::new(channel)
+        .check(HealthCheckRequest::default())
+        .await;
+    health
+        .map(|_| ())
+        .map_err(|status| told(remote::failure(&url, status)))
 }
 
 #[cfg(test)]

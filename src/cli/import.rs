@@ -148,14 +148,19 @@ pub async fn into_store(
 ///
 /// The file cannot be read ([`exit::NO_INPUT`], [`exit::DATA`] or [`exit::IO`]), or the server
 /// cannot be reached or broke off ([`exit::UNAVAILABLE`]).
-pub async fn over_grpc(args: &ImportArgs, limits: Limits, url: &str) -> Result<u8, Failure> {
+pub async fn over_grpc(
+    args: &ImportArgs,
+    limits: Limits,
+    url: &str,
+    access: &remote::Access,
+) -> Result<u8, Failure> {
     let (lines, bar) = open(&args.file, limits).await?;
     let local = Arc::new(Mutex::new(Local {
         report: Report::new(args)?,
         rejected: 0,
         end: None,
     }));
-    let mut client = RecordServiceClient::new(remote::connect(url, None).await?);
+    let mut client = RecordServiceClient::new(remote::connect(url, access, None).await?);
     let answer = client
         .import_records(requests(lines, Arc::clone(&local)))
         .await;

@@ -148,6 +148,9 @@ impl Cli {
             for (name, key, value) in own {
                 flags.extend(value.as_ref().map(|value| flag(name, key, value)));
             }
+            if serve.insecure {
+                flags.push(flag("--insecure", "grpc.insecure", "true"));
+            }
         }
         Inputs::from_process(self.global.config.clone(), flags)
     }

@@ -7,7 +7,8 @@ use clap::Args;
 #[command(after_help = "Examples:
   icpgate serve
   icpgate serve --sample
-  icpgate serve --grpc-listen 0.0.0.0:50051 --store-path /var/lib/icpgate/icpgate.sqlite
+  icpgate serve --store-path /var/lib/icpgate/icpgate.sqlite
+  icpgate serve --config /etc/icpgate/icpgate.toml --grpc-listen 0.0.0.0:50051
   icpgate serve --set policy.name=mainland-business-model")]
 pub struct ServeArgs {
     /// Load sample records first, to try the program out
@@ -22,6 +23,10 @@ pub struct ServeArgs {
     /// Address and port of the HTTP listener (key http.listen); nothing is served there yet
     #[arg(long, value_name = "ADDRESS")]
     pub http_listen: Option<String>,
+    /// Listen on every address, although whoever reaches it may ask and write records (key
+    /// grpc.insecure)
+    #[arg(long)]
+    pub insecure: bool,
     /// `SQLite` file (key store.path)
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub store_path: Option<String>,

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::auth::{CallRate, KeysUrl, Reflection, TokenAlgorithms, TokenText};
 use super::redis::{RedisMode, RedisUrls, SentinelService};
 use super::setting::{
     ByteSize, CacheSize, CertificateCheck, FrameSize, KindSet, LogFormat, LogLevel, MaxAge,
@@ -111,9 +112,75 @@ macro_rules! settings {
 settings! {
     /// The gRPC listener: ordering services and the CDN control plane ask here.
     grpc: Grpc {
-        /// Address and port. There is no authentication yet, so keep it on loopback or behind a
-        /// proxy that authenticates. Port 0 takes any free port.
+        /// Address and port. Another address than loopback needs TLS and authentication (see
+        /// `auth`), or `grpc.insecure`. Port 0 takes any free port.
         listen: SocketAddr = "127.0.0.1:50051",
+        /// The server's certificate in PEM form, followed by those that lead up to an authority.
+        /// With it, connections are encrypted. This file and those of the next two keys may be
+        /// exchanged while the program runs. Relative to the working directory.
+        tls_cert_file: Option<PathBuf> = "",
+        /// Private key of the certificate, in PEM form.
+        tls_key_file: Option<PathBuf> = "",
+        /// Authorities of callers' certificates, in PEM form. With it, callers show a certificate
+        /// whose names stand in `auth.callers_file`; where tokens are taken too, they may show
+        /// only a token.
+        client_ca_file: Option<PathBuf> = "",
+        /// Whether the service describes itself to tools such as `grpcurl`: `on` and `off`, or
+        /// `auto`: on a loopback address while nobody has to show who they are.
+        reflection: Reflection = "auto",
+        /// Listen on every address, although whoever reaches it may ask and write records, or
+        /// could read tokens on their way. For a port behind a proxy that does both, on a network
+        /// of its own.
+        insecure: bool = "false",
+    }
+
+    /// Who may call. Without `grpc.client_ca_file` and without keys of tokens everybody may, with
+    /// every right, on loopback only. See docs/SECURING.md.
+    auth: Auth {
+        /// Callers with their roles and what they are recognised by, as docs/SECURING.md tells.
+        /// May be changed while the program runs. Relative to the working directory.
+        callers_file: Option<PathBuf> = "",
+        /// Calls a second that a caller may make whose entry in the file says nothing of it, or
+        /// `unlimited`.
+        caller_rate: CallRate = "unlimited",
+        /// Keys that check bearer tokens (JSON Web Tokens): a JSON Web Key Set. May be changed
+        /// while the program runs. Not together with `auth.jwks_url`.
+        jwks_file: Option<PathBuf> = "",
+        /// The same at a URL, fetched at the start, from time to time, and for a key that is not
+        /// known yet. `http://` for addresses of this machine only. While it does not answer, the
+        /// last keys hold.
+        jwks_url: Option<KeysUrl> = "",
+        /// Authorities of the certificate of that URL, in PEM form. Not set: those of the system.
+        jwks_ca_file: Option<PathBuf> = "",
+        /// Longest time for that URL to answer.
+        jwks_timeout: Duration = "5s",
+        /// How often the keys are fetched from that URL without being asked for.
+        jwks_refresh: Duration = "10m",
+        /// Shortest time between two looks for a key that is not known.
+        jwks_cooldown: Duration = "30s",
+        /// Who must have issued a token: its `iss`.
+        jwt_issuer: Option<TokenText> = "",
+        /// For whom a token must be: one of its `aud`.
+        jwt_audience: Option<TokenText> = "",
+        /// Algorithms of which one must have signed a token.
+        jwt_algorithms: TokenAlgorithms = "ES256,RS256",
+        /// How far the clocks of the issuer and of this machine may be apart.
+        jwt_leeway: Duration = "30s",
+        /// How often certificates, callers and keys in files are looked at. SIGHUP has them looked
+        /// at at once.
+        reload_interval: Duration = "5s",
+    }
+
+    /// How the commands of this program reach a server: `check`, `import --server`, `doctor`.
+    client: Client {
+        /// Authorities of the server's certificate, in PEM form. Not set: those of the system.
+        ca_file: Option<PathBuf> = "",
+        /// Certificate to show to the server, in PEM form.
+        cert_file: Option<PathBuf> = "",
+        /// Private key of that certificate, in PEM form.
+        key_file: Option<PathBuf> = "",
+        /// File with a bearer token to show to the server.
+        token_file: Option<PathBuf> = "",
     }
 
     /// The HTTP listener. This version serves nothing over HTTP; health is asked for over gRPC.

@@ -12,12 +12,36 @@ use super::problem::{Origin, Problem, ProblemKind, Problems};
 pub const FILE_NAME: &str = "icpgate.toml";
 
 /// Keys of which a level may give only one, and of which the one of the higher level holds.
-const EXCLUSIVE: [[&str; 2]; 2] = [["store.path", "store.url"], ["policy.name", "policy.file"]];
+const EXCLUSIVE: [[&str; 2]; 3] = [
+    ["store.path", "store.url"],
+    ["policy.name", "policy.file"],
+    ["auth.jwks_file", "auth.jwks_url"],
+];
 
-/// Keys that mean something only where another one is given.
-const NEEDS: [(&str, &str); 2] = [
-    ("store.read_url", "store.url"),
-    ("store.connections", "store.url"),
+/// Keys that mean something only where another one is given, or one of several.
+const NEEDS: [(&str, &[&str]); 18] = [
+    ("store.read_url", &["store.url"]),
+    ("store.connections", &["store.url"]),
+    ("grpc.tls_cert_file", &["grpc.tls_key_file"]),
+    ("grpc.tls_key_file", &["grpc.tls_cert_file"]),
+    ("grpc.client_ca_file", &["grpc.tls_cert_file"]),
+    ("grpc.client_ca_file", &["auth.callers_file"]),
+    // Nobody would be recognised, while it looks as if callers were asked who they are.
+    (
+        "auth.callers_file",
+        &["grpc.client_ca_file", "auth.jwks_file", "auth.jwks_url"],
+    ),
+    ("auth.jwks_file", &["auth.callers_file"]),
+    ("auth.jwks_file", &["auth.jwt_issuer"]),
+    ("auth.jwks_file", &["auth.jwt_audience"]),
+    ("auth.jwks_url", &["auth.callers_file"]),
+    ("auth.jwks_url", &["auth.jwt_issuer"]),
+    ("auth.jwks_url", &["auth.jwt_audience"]),
+    ("auth.jwt_issuer", &["auth.jwks_file", "auth.jwks_url"]),
+    ("auth.jwt_audience", &["auth.jwks_file", "auth.jwks_url"]),
+    ("auth.jwks_ca_file", &["auth.jwks_url"]),
+    ("client.cert_file", &["client.key_file"]),
+    ("client.key_file", &["client.cert_file"]),
 ];
 
 /// Where configuration comes from.
@@ -223,7 +247,7 @@ impl Levels {
                     (second, other.level)
                 };
                 self.values.remove(lower);
-                for (key, _) in NEEDS.iter().filter(|(_, needed)| *needed == lower) {
+                for (key, _) in NEEDS.iter().filter(|(_, needed)| **needed == [lower]) {
                     if self
                         .values
                         .get(key)
@@ -234,22 +258,22 @@ impl Levels {
                 }
             }
         }
-        for (key, other) in NEEDS {
+        for (key, others) in NEEDS {
             // An empty value is one that is taken back, and the default says nothing new.
             let says_more = |given: &&Given| {
                 let default = KEYS.iter().find(|known| known.name == key);
                 default.is_none_or(|known| given.text != known.default)
             };
-            let is_there = self
-                .values
-                .get(other)
-                .is_some_and(|given| !given.text.is_empty());
+            let is_there = others.iter().any(|other| {
+                let given = self.values.get(other);
+                given.is_some_and(|given| !given.text.is_empty())
+            });
             if let (Some(given), false) = (self.values.get(key).filter(says_more), is_there) {
                 self.problems.push(Problem {
                     key: Some(key.to_owned()),
                     origin: given.origin.clone(),
                     value: None,
-                    kind: ProblemKind::Needs { other },
+                    kind: ProblemKind::Needs { others },
                 });
             }
         }

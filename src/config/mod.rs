@@ -5,6 +5,7 @@
 //! **Absent on purpose:** reloading while running; a change takes effect at the next start.
 //! Start at [`load()`]; the keys stand in the private module `keys`.
 
+mod auth;
 mod docs;
 mod file;
 mod keys;
@@ -14,10 +15,11 @@ mod problem;
 mod redis;
 mod setting;
 
+pub use auth::{CallRate, KeysUrl, Reflection, TokenAlgorithms, TokenText};
 pub use docs::{DEFAULT_FILE_PATH, REFERENCE_PATH, default_file, reference};
 pub use keys::{
-    Config, Grpc, Http, Import, KEYS, Key, Limits, Log, PolicyChoice, Privacy, Provider, Records,
-    Redis, StoreLocation,
+    Auth, Client, Config, Grpc, Http, Import, KEYS, Key, Limits, Log, PolicyChoice, Privacy,
+    Provider, Records, Redis, StoreLocation,
 };
 pub use load::{Effective, FILE_NAME, Flag, Inputs, Loaded, load};
 pub use privacy_key::{PrivacyKey, PrivacyKeyError, privacy_key, privacy_key_permissions};

@@ -58,10 +58,10 @@ pub enum ProblemKind {
         /// What it should look like.
         expected: &'static str,
     },
-    /// The key says more about another one, which is not given.
+    /// The key says more about another one, and none of those that it could be is given.
     Needs {
-        /// The other key.
-        other: &'static str,
+        /// The other keys.
+        others: &'static [&'static str],
     },
     /// The variable separates section and key with one underscore.
     SingleUnderscore {
@@ -149,9 +149,10 @@ impl fmt::Display for ProblemKind {
                 )
             }
             Self::Invalid { expected } => write!(f, "not a value of this key; give {expected}"),
-            Self::Needs { other } => write!(
+            Self::Needs { others } => write!(
                 f,
-                "means nothing without `{other}`, which is not given; give it, or remove this one"
+                "means nothing without `{}`, which is not given; give it, or remove this one",
+                others.join("` or `")
             ),
             Self::SingleUnderscore { expected } => {
                 write!(

@@ -169,6 +169,19 @@ impl Setting for u32 {
     }
 }
 
+impl Setting for bool {
+    const EXPECTED: &'static str = "`true` or `false`";
+    const BARE: bool = true;
+
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
 /// An empty text is a value that is not set.
 impl<T: Setting> Setting for Option<T> {
     const EXPECTED: &'static str = T::EXPECTED;

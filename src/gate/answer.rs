@@ -120,6 +120,17 @@ impl DecisionId {
     }
 }
 
+impl DecisionId {
+    /// A mark of the decision together with a caller who asked for it.
+    pub(super) fn asked_by(self, caller: &str) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.0).update(caller.as_bytes());
+        let mut mark = [0; 16];
+        hasher.finalize_xof().fill(&mut mark);
+        Self(mark)
+    }
+}
+
 impl std::str::FromStr for DecisionId {
     type Err = std::num::ParseIntError;
 

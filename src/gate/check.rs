@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::answer::{Answer, DecisionId, Encoded, Served, encode};
 use super::facts::{Fetched, Missed, Need, Want};
-use super::log::{FULL_FOR, Receipt};
+use super::log::{Asker, FULL_FOR, Receipt};
 use super::memo::{Basis, Memo};
 use super::{ActivePolicy, Gate, GateError, ServedFrom};
 use crate::cache::{self, FactsDigest, SetKey};
@@ -36,13 +36,13 @@ impl Gate {
         let asked = Asked::new(question, &policy.policy.suffixes);
         if let Some(gathered) = self.at_hand(&asked) {
             let served = self.work_out(&policy, asked.request, gathered, self.memo.as_ref());
-            let entry = self.log.admit(&served.answer, asked.order_id);
+            let entry = self.log.admit(&served.answer, asked.asker);
             return match entry {
                 Ok(()) => Ok(served),
-                Err(order_id) => {
+                Err(asker) => {
                     // Boxed, so that the way that waits does not make room for itself in every
                     // call that need not.
-                    let waited = self.log.record(&served.answer, order_id, false, FULL_FOR);
+                    let waited = self.log.record(&served.answer, asker, false, FULL_FOR);
                     Box::pin(waited).await.map(|_| served)
                 }
             };
@@ -130,7 +130,7 @@ impl Gate {
         // What could not be asked is no decision of record, and could not be written either.
         let receipt = if answered {
             self.log
-                .record(&served.answer, asked.order_id, durable, patience)
+                .record(&served.answer, asked.asker, durable, patience)
                 .await?
         } else {
             None
@@ -275,7 +275,7 @@ impl Gate {
 struct Asked {
     request: Request,
     wanted: Wanted,
-    order_id: Option<String>,
+    asker: Asker,
     need: Need,
     /// The token, where one was given.
     at_least: Option<Revision>,
@@ -304,7 +304,10 @@ impl Asked {
         Self {
             request,
             wanted,
-            order_id: question.order_id,
+            asker: Asker {
+                order_id: question.order_id,
+                caller: question.caller,
+            },
             need,
             at_least,
         }

@@ -49,9 +49,17 @@ pub enum LogFailure {
     Late,
 }
 
+/// Who asked, and for which order: recorded beside the decision, which is the same for all.
+#[derive(Clone, Debug)]
+pub(super) struct Asker {
+    pub(super) order_id: Option<String>,
+    /// Name of the caller; `None` where callers have no names.
+    pub(super) caller: Option<Arc<str>>,
+}
+
 struct Entry {
     answer: Arc<Answer>,
-    order_id: Option<String>,
+    asker: Asker,
     written: Option<oneshot::Sender<Result<(), LogFailure>>>,
 }
 
@@ -107,6 +115,16 @@ impl Receipt {
     }
 }
 
+impl Asker {
+    /// What is remembered of a decision that was handed in: it is recorded for each caller.
+    fn mark(&self, answer: &Answer) -> DecisionId {
+        match &self.caller {
+            Some(caller) => answer.decision_id.asked_by(caller),
+            None => answer.decision_id,
+        }
+    }
+}
+
 impl LogHandle {
     /// Hands an answer in to be recorded; with `durable`, gives a receipt to wait for.
     ///
@@ -115,11 +133,11 @@ impl LogHandle {
     pub(super) async fn record(
         &self,
         answer: &Arc<Answer>,
-        order_id: Option<String>,
+        asker: Asker,
         durable: bool,
         patience: Duration,
     ) -> Result<Option<Receipt>, GateError> {
-        if order_id.is_none() && self.knows(answer) {
+        if self.knows(answer, &asker) {
             return Ok(None);
         }
         let queue = if durable { &self.urgent } else { &self.queue };
@@ -129,50 +147,47 @@ impl LogHandle {
             Err(_) => return Err(GateError::LogFull),
         };
         if !durable {
-            self.send(place, answer, order_id);
+            self.send(place, answer, asker);
             return Ok(None);
         }
         let (sender, receiver) = oneshot::channel();
         place.send(Entry {
             answer: Arc::clone(answer),
-            order_id,
+            asker,
             written: Some(sender),
         });
         Ok(Some(Receipt(receiver)))
     }
 
-    /// Hands an answer in without waiting; gives the order back where there is no room.
-    pub(super) fn admit(
-        &self,
-        answer: &Arc<Answer>,
-        order_id: Option<String>,
-    ) -> Result<(), Option<String>> {
-        if order_id.is_none() && self.knows(answer) {
+    /// Hands an answer in without waiting; gives back who asked where there is no room.
+    pub(super) fn admit(&self, answer: &Arc<Answer>, asker: Asker) -> Result<(), Asker> {
+        if self.knows(answer, &asker) {
             return Ok(());
         }
         match self.queue.try_reserve() {
             Ok(place) => {
-                self.send(place, answer, order_id);
+                self.send(place, answer, asker);
                 Ok(())
             }
-            Err(_) => Err(order_id),
+            Err(_) => Err(asker),
         }
     }
 
     /// Sends an answer that is not waited for. From here on it is in good hands: the worker keeps
     /// it until the store takes it, so equal answers need not be sent.
-    fn send(&self, place: mpsc::Permit<'_, Entry>, answer: &Arc<Answer>, order_id: Option<String>) {
-        self.seen().insert(answer.decision_id);
+    fn send(&self, place: mpsc::Permit<'_, Entry>, answer: &Arc<Answer>, asker: Asker) {
+        self.seen().insert(asker.mark(answer));
         place.send(Entry {
             answer: Arc::clone(answer),
-            order_id,
+            asker,
             written: None,
         });
     }
 
-    /// Whether an answer is known to be written, or to be in the queue of what is not waited for.
-    fn knows(&self, answer: &Answer) -> bool {
-        self.seen().contains(answer.decision_id)
+    /// Whether an answer is known to be written with who asked, or to be in the queue of what is
+    /// not waited for. Orders are always written.
+    fn knows(&self, answer: &Answer, asker: &Asker) -> bool {
+        asker.order_id.is_none() && self.seen().contains(asker.mark(answer))
     }
 
     fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
@@ -256,7 +271,8 @@ impl LogWorker {
                     policy: answer.policy.content.clone(),
                     decided_at: answer.decision.decided_at,
                     recorded_at: now,
-                    order_id: entry.order_id.clone(),
+                    order_id: entry.asker.order_id.clone(),
+                    caller: entry.asker.caller.as_deref().map(str::to_owned),
                 }
             })
             .collect();
@@ -267,7 +283,7 @@ impl LogWorker {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         for entry in group {
             if let Some(written) = entry.written.take() {
-                seen.insert(entry.answer.decision_id);
+                seen.insert(entry.asker.mark(&entry.answer));
                 // Whoever waited may have gone.
                 let _ = written.send(Ok(()));
             }
@@ -291,7 +307,7 @@ fn tell(error: &Arc<StoreError>, decisions: usize) {
     tracing::error!(error, decisions, "record decisions");
 }
 
-/// Identifiers of answers that need not be handed in again; the older of two generations is
+/// Marks of answers that need not be handed in again; the older of two generations is
 /// forgotten when the younger is full, so that memory stays bounded.
 struct Seen {
     young: HashSet<DecisionId>,

@@ -1,8 +1,8 @@
 //! The public API over gRPC: converts, calls the gate, converts back.
 //!
-//! Around the services stand layers, each in a file of its own, outermost first: `panics` answers
-//! whatever is wrong within; `deadline` ends calls in time, waiting included; `shed` bounds what is
-//! worked on at once, before anything is made for a call; `sized` names the bound that a message
+//! Around the services stand layers, each in a file of its own, outermost first: `requests` tells of
+//! every call; `panics` answers whatever is wrong within; `deadline` ends calls in time, waiting included; `shed` bounds what is
+//! worked on at once, before anything is made for a call; `entry` lets in callers who may; `sized` names the bound that a message
 //! broke.
 //! **Invariant:** no store or cache is named here; errors become statuses in `status` alone. Every
 //! layer and service is always ready: nobody waits before he is counted.
@@ -12,11 +12,13 @@ mod age;
 mod connections;
 mod deadline;
 mod ending;
+mod entry;
 mod method;
 mod panics;
 mod pieces;
 mod provisioning;
 mod records;
+mod requests;
 mod services;
 mod shed;
 mod sized;
@@ -30,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tower::ServiceBuilder;
 
+use crate::auth::{Acceptor, Auth};
 use crate::gate::Gate;
 use crate::proto;
 use crate::proto::v1::provisioning_service_server::ProvisioningServiceServer;
@@ -38,14 +41,16 @@ use crate::proto::v1::record_service_server::RecordServiceServer;
 use age::AgeLayer;
 use connections::End;
 use deadline::DeadlineLayer;
+use entry::EntryLayer;
 use panics::PanicLayer;
 use provisioning::Provisioning;
 use records::Records;
+use requests::RequestsLayer;
 use services::Services;
 use shed::ShedLayer;
 use sized::SizeLayer;
 
-pub use connections::{Accept, ConnectionLimits, Peer, Plain, Refused};
+pub use connections::ConnectionLimits;
 
 /// Bounds on what callers may use up.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +70,40 @@ pub struct Limits {
     pub lame_duck: Duration,
     /// Bounds on connections.
     pub connections: ConnectionLimits,
+}
+
+/// Who is let in, and how.
+#[derive(Clone)]
+pub struct Door {
+    /// Makes connections ready.
+    pub acceptor: Acceptor,
+    /// Says who calls and what they may.
+    pub auth: Arc<Auth>,
+    /// Whether the service describes itself.
+    pub reflection: bool,
+}
+
+impl Door {
+    /// Lets everybody in, over plain connections, and tells them everything.
+    #[must_use]
+    pub fn wide_open() -> Self {
+        Self {
+            acceptor: Acceptor::plain(),
+            auth: Arc::new(Auth::everybody()),
+            reflection: true,
+        }
+    }
+
+    /// How callers are let in, in a few words.
+    #[must_use]
+    pub fn protection(&self) -> &'static str {
+        match (self.acceptor.is_encrypted(), self.auth.is_required()) {
+            (true, true) => "TLS, callers show who they are",
+            (true, false) => "TLS, everybody is let in",
+            (false, true) => "no TLS, callers show who they are",
+            (false, false) => "no TLS, everybody is let in",
+        }
+    }
 }
 
 /// When serving is to end.
@@ -92,9 +131,9 @@ pub enum ServeError {
 /// # Errors
 ///
 /// The service cannot be built.
-pub async fn serve<A: Accept>(
+pub async fn serve(
     listener: TcpListener,
-    accept: A,
+    door: Door,
     gate: Arc<Gate>,
     limits: Limits,
     stop: Stop,
@@ -105,15 +144,16 @@ pub async fn serve<A: Accept>(
         .set_serving::<ProvisioningServiceServer<Provisioning>>()
         .await;
     reporter.set_serving::<RecordServiceServer<Records>>().await;
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
-        .build_v1()?;
-    let reflection_alpha = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
-        .build_v1alpha()?;
-    let auxiliary = Routes::new(health)
-        .add_service(reflection)
-        .add_service(reflection_alpha);
+    let mut auxiliary = Routes::new(health);
+    if door.reflection {
+        let builder = || {
+            tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+        };
+        auxiliary = auxiliary
+            .add_service(builder().build_v1()?)
+            .add_service(builder().build_v1alpha()?);
+    }
     let provisioning = Provisioning {
         gate: Arc::clone(&gate),
         timeout: limits.timeout,
@@ -126,6 +166,7 @@ pub async fn serve<A: Accept>(
         leave: leave.clone(),
     };
     let services = ServiceBuilder::new()
+        .layer(RequestsLayer::new())
         .layer(PanicLayer)
         .layer(DeadlineLayer {
             longest: limits.timeout,
@@ -135,6 +176,7 @@ pub async fn serve<A: Accept>(
             leave: leave.clone(),
         })
         .layer(ShedLayer::new(limits.calls))
+        .layer(EntryLayer(door.auth))
         .layer(SizeLayer)
         .service(Services::new(provisioning, records, auxiliary, &limits));
     let stopping = async {
@@ -159,7 +201,7 @@ pub async fn serve<A: Accept>(
         leave: leave.clone(),
         drop: stop.hard.clone(),
     };
-    let serving = connections::serve(listener, accept, services, limits.connections, end);
+    let serving = connections::serve(listener, door.acceptor, services, limits.connections, end);
     futures::future::join(serving, stopping).await;
     Ok(())
 }

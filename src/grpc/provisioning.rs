@@ -10,7 +10,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::status::{self, ending, inside, late, malformed, status, undecoded};
+use super::status::{self, ending, inside, late, malformed, refused, status, undecoded};
+use crate::auth::{Caller, Exceeded, Refusal, caller_of};
 use crate::gate::{Gate, render, respond};
 use crate::intake::{Question, Violation};
 use crate::proto::v1;
@@ -36,7 +37,9 @@ impl ProvisioningService for Provisioning {
         &self,
         request: Request<v1::CheckProvisioningRequest>,
     ) -> Result<Response<v1::CheckProvisioningResponse>, Status> {
-        let question = self.gate.question(request.into_inner()).map_err(status)?;
+        let caller = caller_of(request.extensions());
+        let mut question = self.gate.question(request.into_inner()).map_err(status)?;
+        question.caller = caller.map(|caller| Arc::clone(&caller.name));
         let (input, view) = (question.input.clone(), question.view);
         let served = self.gate.check(question).await.map_err(status)?;
         Ok(Response::new(respond(&served, &input, view)))
@@ -46,8 +49,14 @@ impl ProvisioningService for Provisioning {
         &self,
         request: Request<v1::BatchCheckProvisioningRequest>,
     ) -> Result<Response<v1::BatchCheckProvisioningResponse>, Status> {
+        let caller = caller_of(request.extensions());
         let requests = request.into_inner().requests;
-        let results = answers(&self.gate, requests).await?;
+        if let Some(caller) = &caller {
+            // One was taken when the call was let in.
+            let others = count(&requests).saturating_sub(1);
+            caller.take(others).map_err(|refusal| refused(&refusal))?;
+        }
+        let results = answers(&self.gate, requests, caller.as_ref()).await?;
         Ok(Response::new(v1::BatchCheckProvisioningResponse {
             results,
         }))
@@ -64,13 +73,16 @@ impl ProvisioningService for Provisioning {
         // flow control is ours. A stream ends between two batches, never within one.
         let timeout = self.timeout;
         let aged = Instant::now() + self.stream;
+        let caller = caller_of(request.extensions());
         let state = (
             request.into_inner(),
             Arc::clone(&self.gate),
             self.leave.clone(),
+            caller,
         );
-        let responses =
-            futures::stream::try_unfold(state, move |(mut batches, gate, leave)| async move {
+        let responses = futures::stream::try_unfold(
+            state,
+            move |(mut batches, gate, leave, caller)| async move {
                 let next = tokio::select! {
                     biased;
                     () = leave.cancelled() => return Err(ending()),
@@ -80,14 +92,24 @@ impl ProvisioningService for Provisioning {
                 let Some(batch) = next else {
                     return Ok(None);
                 };
-                let answering = tokio::time::timeout(timeout, answers(&gate, batch.requests));
+                if let Some(caller) = &caller {
+                    tokio::select! {
+                        biased;
+                        () = leave.cancelled() => return Err(ending()),
+                        () = tokio::time::sleep_until(aged) => return Err(status::aged()),
+                        paced = pace(caller, count(&batch.requests)) => paced?,
+                    }
+                }
+                let answering = answers(&gate, batch.requests, caller.as_ref());
+                let answering = tokio::time::timeout(timeout, answering);
                 let results = answering.await.unwrap_or_else(|_| Err(late(false)))?;
                 let response = v1::ScreenDomainsResponse {
                     sequence: batch.sequence,
                     results,
                 };
-                Ok(Some((response, (batches, gate, leave))))
-            });
+                Ok(Some((response, (batches, gate, leave, caller))))
+            },
+        );
         Ok(Response::new(Box::pin(responses)))
     }
 
@@ -108,6 +130,7 @@ impl ProvisioningService for Provisioning {
 async fn answers(
     gate: &Gate,
     requests: Vec<v1::CheckProvisioningRequest>,
+    caller: Option<&Arc<Caller>>,
 ) -> Result<Vec<v1::CheckProvisioningResult>, Status> {
     if requests.is_empty() || requests.len() > BATCH {
         let problem = match requests.len() {
@@ -124,7 +147,11 @@ async fn answers(
     }
     let questions: Vec<_> = requests
         .into_iter()
-        .map(|wire| gate.question(wire))
+        .map(|wire| {
+            let mut question = gate.question(wire)?;
+            question.caller = caller.map(|caller| Arc::clone(&caller.name));
+            Ok(question)
+        })
         .collect();
     let shown: Vec<_> = questions
         .iter()
@@ -149,6 +176,24 @@ async fn answers(
         }
     });
     Ok(results.collect())
+}
+
+/// Waits until the caller's rate allows a batch of a stream.
+async fn pace(caller: &Arc<Caller>, count: u32) -> Result<(), Status> {
+    loop {
+        match caller.take(count) {
+            Ok(()) => return Ok(()),
+            Err(Refusal::Rate {
+                exceeded: Exceeded::Wait(wait),
+                ..
+            }) => tokio::time::sleep(wait).await,
+            Err(refusal) => return Err(refused(&refusal)),
+        }
+    }
+}
+
+fn count(requests: &[v1::CheckProvisioningRequest]) -> u32 {
+    u32::try_from(requests.len()).unwrap_or(u32::MAX)
 }
 
 fn error(status: &Status) -> v1::check_provisioning_result::Result {

@@ -7,6 +7,7 @@ use prost::Message as _;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
+use crate::auth::{Exceeded, Refusal};
 use crate::gate::{GateError, LogFailure};
 use crate::intake::{ImportError, ImportFailure, Violation};
 use crate::store::StoreError;
@@ -96,6 +97,58 @@ fn store(error: &StoreError) -> Status {
         | StoreError::MigrationsPending { .. }
         | StoreError::TooNew { .. }
         | StoreError::KeyChanged { .. } => internal(error),
+    }
+}
+
+/// The status of a call that is not let in. It tells a stranger whether something was shown and
+/// nothing of what was wrong with it; that is in the log.
+pub(super) fn refused(refusal: &Refusal) -> Status {
+    match refusal {
+        Refusal::NoCredential => Status::with_error_details(
+            Code::Unauthenticated,
+            "show a client certificate or a bearer token",
+            info("CREDENTIAL_MISSING"),
+        ),
+        Refusal::Credential(_) => Status::with_error_details(
+            Code::Unauthenticated,
+            "the certificate or token is not accepted",
+            info("CREDENTIAL_REFUSED"),
+        ),
+        Refusal::NoKeys => {
+            let mut details = info("CREDENTIAL_UNCHECKED");
+            details.set_retry_info(Some(RETRY_AFTER));
+            let message = "tokens cannot be checked now; try again shortly";
+            Status::with_error_details(Code::Unavailable, message, details)
+        }
+        Refusal::NoMethod => Status::with_error_details(
+            Code::Unimplemented,
+            "there is no such method",
+            info("METHOD_UNKNOWN"),
+        ),
+        Refusal::Role { .. } => Status::with_error_details(
+            Code::PermissionDenied,
+            "this caller has no role that may call this method",
+            info("ROLE_MISSING"),
+        ),
+        Refusal::Rate {
+            exceeded: Exceeded::Wait(wait),
+            ..
+        } => {
+            let mut details = info("RATE_EXCEEDED");
+            details.set_retry_info(Some(*wait));
+            let message = "this caller's rate is used up; try again after the time in RetryInfo";
+            Status::with_error_details(Code::ResourceExhausted, message, details)
+        }
+        Refusal::Rate {
+            exceeded: Exceeded::Never { burst },
+            ..
+        } => {
+            let mut details = info("BATCH_OVER_RATE");
+            let description =
+                format!("this caller may ask at most {burst} questions at once; send fewer");
+            details.add_bad_request_violation("requests", &description);
+            Status::with_error_details(Code::InvalidArgument, description, details)
+        }
     }
 }
 

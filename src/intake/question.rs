@@ -1,5 +1,7 @@
 //! The edge through which questions enter: wire request to profile, without a raw personal value.
 
+use std::sync::Arc;
+
 use icpgate_policy::codes::{Purpose, Sector, SubjectEntity, SubjectNature};
 use icpgate_policy::explain::Language;
 use icpgate_policy::facts::Revision;
@@ -33,6 +35,8 @@ pub struct Question {
     pub input: String,
     /// The caller's order; `None` where not given.
     pub order_id: Option<String>,
+    /// Name of who asks, where callers have names; noted beside the decision and never part of it.
+    pub caller: Option<Arc<str>>,
     /// How fresh the facts must be.
     pub consistency: Consistency,
     /// How much of the findings to return.
@@ -131,6 +135,7 @@ impl Intake {
                 },
                 input: wire.domain,
                 order_id: given(order_id?.into_string()),
+                caller: None,
                 consistency: consistency?,
                 view: view?,
             })

@@ -11,7 +11,7 @@ use icpgate_policy::codes::RecordKind;
 use icpgate_policy::records::{Handle, Record};
 use jiff::Timestamp;
 
-use super::{NewRecord, StoreError};
+use super::{NewRecord, RecordedCaller, StoreError};
 
 /// First byte of a payload whose rest is the record in postcard's wire format, version 1.
 const POSTCARD: u8 = 1;
@@ -129,6 +129,20 @@ pub(super) fn instant(
         table,
         key: key.to_owned(),
         problem: format!("{microseconds} is no instant: {error}"),
+    })
+}
+
+/// A row of who asked for a decision. An empty order is none, so that it can stand in a key.
+pub(super) fn recorded_caller(
+    decision_id: &str,
+    caller: String,
+    order_id: String,
+    microseconds: i64,
+) -> Result<RecordedCaller, StoreError> {
+    Ok(RecordedCaller {
+        caller,
+        order_id: (!order_id.is_empty()).then_some(order_id),
+        recorded_at: instant("decision_caller", decision_id, microseconds)?,
     })
 }
 

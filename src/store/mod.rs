@@ -122,6 +122,9 @@ pub struct NewDecision {
     pub recorded_at: Timestamp,
     /// The caller's order; `None` where not given. Each order has a row of its own.
     pub order_id: Option<String>,
+    /// Name of who asked; `None` where callers have no names. Each has a row of its own, for each
+    /// order.
+    pub caller: Option<String>,
 }
 
 /// Bytes kept by their digest.
@@ -148,6 +151,19 @@ pub struct RecordedDecision {
     pub decided_at: Timestamp,
     /// Orders that asked, with the instants at which they first did.
     pub orders: Vec<(String, Timestamp)>,
+    /// Named callers who asked, in the order in which they first did.
+    pub callers: Vec<RecordedCaller>,
+}
+
+/// A caller who asked for a decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedCaller {
+    /// Its name.
+    pub caller: String,
+    /// Its order; `None`: it asked without one.
+    pub order_id: Option<String>,
+    /// When it first did.
+    pub recorded_at: Timestamp,
 }
 
 /// What can go wrong in a store.

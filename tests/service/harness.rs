@@ -122,7 +122,7 @@ impl Server {
                 soft: stopping,
                 hard: CancellationToken::new(),
             };
-            grpc::serve(listener, grpc::Plain, serving, limits, stopping)
+            grpc::serve(listener, grpc::Door::wide_open(), serving, limits, stopping)
                 .await
                 .unwrap();
         });

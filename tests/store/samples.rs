@@ -177,6 +177,20 @@ pub(crate) fn decision(id: &str, order: Option<&str>, recorded_at: Timestamp) ->
         decided_at: at(5),
         recorded_at,
         order_id: order.map(str::to_owned),
+        caller: None,
+    }
+}
+
+/// A decision that a named caller asked for.
+pub(crate) fn called(
+    id: &str,
+    caller: &str,
+    order: Option<&str>,
+    recorded_at: Timestamp,
+) -> NewDecision {
+    NewDecision {
+        caller: Some(caller.to_owned()),
+        ..decision(id, order, recorded_at)
     }
 }
 

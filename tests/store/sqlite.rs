@@ -14,7 +14,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use tempfile::TempDir;
 
 use crate::contract::{Engine, contract_suite};
-use crate::samples::{at, content, decision, named, new, registration, service};
+use crate::samples::{at, called, content, decision, named, new, registration, service};
 
 contract_suite!(fresh);
 
@@ -112,7 +112,7 @@ async fn pending_migrations_are_refused_where_they_may_not_run() {
     };
     let error = refusal(&file.path(), waiting.clone()).await;
     assert!(
-        matches!(error, StoreError::MigrationsPending { pending: 9 }),
+        matches!(error, StoreError::MigrationsPending { pending: 10 }),
         "{error:?}"
     );
     assert!(!file.path().exists(), "no file is made");
@@ -125,15 +125,15 @@ async fn pending_migrations_are_refused_where_they_may_not_run() {
         .close()
         .await;
     let mut raw = file.raw().await;
-    execute(&mut raw, "DROP TABLE decision_order").await;
-    execute(&mut raw, "DELETE FROM _sqlx_migrations WHERE version = 9").await;
+    execute(&mut raw, "DROP TABLE decision_caller").await;
+    execute(&mut raw, "DELETE FROM _sqlx_migrations WHERE version = 10").await;
     assert!(matches!(
         refusal(&file.path(), waiting).await,
         StoreError::MigrationsPending { pending: 1 }
     ));
     let store = file.store().await;
     store
-        .record_decisions(vec![decision("d", Some("o"), at(0))])
+        .record_decisions(vec![called("d", "shop", Some("o"), at(0))])
         .await
         .unwrap();
 }

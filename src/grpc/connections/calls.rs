@@ -15,7 +15,7 @@ use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::Bytes;
 
-use super::Peer;
+use crate::auth::Peer;
 use crate::grpc::method::Kind;
 
 /// Calls of one connection.
@@ -78,7 +78,7 @@ where
 /// Hands the calls of a connection to the services.
 pub(super) struct Entrance<S> {
     pub(super) services: S,
-    pub(super) peer: Arc<Peer>,
+    pub(super) peer: Peer,
     pub(super) calls: Calls,
 }
 
@@ -95,7 +95,7 @@ where
         counts.begun.fetch_add(1, Ordering::Relaxed);
         let lasts = Kind::of(request.uri().path()).lasts();
         let open = (!lasts).then(|| Open::new(counts));
-        request.extensions_mut().insert(Arc::clone(&self.peer));
+        request.extensions_mut().insert(self.peer.clone());
         // INVARIANT: every layer and service of this port is always ready.
         let calling = self.services.clone().call(request);
         Calling {

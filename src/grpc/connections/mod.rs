@@ -30,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::body::Body;
 
+use crate::auth::Acceptor;
 use calls::{Calls, Entrance};
 use io::{Counted, Octets};
 use places::{Place, Places};
@@ -71,52 +72,6 @@ pub struct ConnectionLimits {
     pub call: Duration,
 }
 
-/// Who is at the other end of a connection. Every call on it carries this as an extension, in an
-/// [`Arc`].
-#[derive(Clone, Debug)]
-pub struct Peer {
-    /// The address as this machine sees it: that of a proxy, where one is in between.
-    pub address: SocketAddr,
-}
-
-/// Why a connection was not accepted.
-#[derive(Debug, thiserror::Error)]
-#[error("accept the connection")]
-pub struct Refused(#[source] pub Box<dyn std::error::Error + Send + Sync>);
-
-/// What is done with a connection before calls are read from it, such as encryption.
-pub trait Accept: Clone + Send + Sync + 'static {
-    /// What calls are read from.
-    type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
-
-    /// Accepts a connection; `limits.handshake_timeout` bounds it.
-    ///
-    /// # Errors
-    ///
-    /// Why it is refused.
-    fn accept(
-        &self,
-        stream: TcpStream,
-        address: SocketAddr,
-    ) -> impl Future<Output = Result<(Self::Io, Peer), Refused>> + Send;
-}
-
-/// Takes connections as they are, without encryption.
-#[derive(Clone, Copy, Debug)]
-pub struct Plain;
-
-impl Accept for Plain {
-    type Io = TcpStream;
-
-    async fn accept(
-        &self,
-        stream: TcpStream,
-        address: SocketAddr,
-    ) -> Result<(TcpStream, Peer), Refused> {
-        Ok((stream, Peer { address }))
-    }
-}
-
 /// When serving ends.
 #[derive(Clone, Debug)]
 pub(super) struct End {
@@ -127,14 +82,13 @@ pub(super) struct End {
 }
 
 /// Serves calls on the connections of a listener until they have ended after `end.leave`.
-pub(super) async fn serve<A, S>(
+pub(super) async fn serve<S>(
     listener: TcpListener,
-    accept: A,
+    acceptor: Acceptor,
     services: S,
     limits: ConnectionLimits,
     end: End,
 ) where
-    A: Accept,
     S: Services,
 {
     let places = Places::new(limits.connections, limits.per_address);
@@ -185,7 +139,7 @@ pub(super) async fn serve<A, S>(
                 jitter,
                 _place: place,
             },
-            accept.clone(),
+            acceptor.clone(),
             services.clone(),
             limits,
             end.clone(),
@@ -234,9 +188,13 @@ struct Taken {
 }
 
 /// Serves one connection to its end.
-async fn attend<A, S>(taken: Taken, accept: A, services: S, limits: ConnectionLimits, end: End)
-where
-    A: Accept,
+async fn attend<S>(
+    taken: Taken,
+    acceptor: Acceptor,
+    services: S,
+    limits: ConnectionLimits,
+    end: End,
+) where
     S: Services,
 {
     let began = Instant::now();
@@ -247,7 +205,7 @@ where
         tracing::debug!(%error, "a connection was gone before it was served");
         return;
     }
-    let accepting = timeout(limits.handshake, accept.accept(taken.stream, address));
+    let accepting = timeout(limits.handshake, acceptor.accept(taken.stream, address));
     let accepted = tokio::select! {
         accepted = accepting => accepted,
         () = end.leave.cancelled() => return,
@@ -277,7 +235,7 @@ where
     };
     let entrance = Entrance {
         services,
-        peer: Arc::new(peer),
+        peer,
         calls: calls.clone(),
     };
     drive(io, entrance, vigil, limits, end, address).await;

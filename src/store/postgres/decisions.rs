@@ -28,6 +28,11 @@ INSERT INTO decision_order (decision_id, order_id, recorded_at)
 SELECT * FROM unnest($1::TEXT[], $2::TEXT[], $3::BIGINT[])
 ON CONFLICT (decision_id, order_id) DO NOTHING";
 
+const RECORD_DECISIONS_CALLERS: &str = "
+INSERT INTO decision_caller (decision_id, caller, order_id, recorded_at)
+SELECT * FROM unnest($1::TEXT[], $2::TEXT[], $3::TEXT[], $4::BIGINT[])
+ON CONFLICT (decision_id, caller, order_id) DO NOTHING";
+
 /// One statement, therefore one snapshot and one round trip.
 const DECISION: &str = "
 SELECT decision.answer, decision.profile, facts.bytes AS facts, policy.bytes AS policy,
@@ -35,7 +40,13 @@ SELECT decision.answer, decision.profile, facts.bytes AS facts, policy.bytes AS 
     ARRAY(SELECT order_id FROM decision_order WHERE decision_id = $1
         ORDER BY recorded_at, order_id) AS orders,
     ARRAY(SELECT recorded_at FROM decision_order WHERE decision_id = $1
-        ORDER BY recorded_at, order_id) AS ordered_at
+        ORDER BY recorded_at, order_id) AS ordered_at,
+    ARRAY(SELECT caller FROM decision_caller WHERE decision_id = $1
+        ORDER BY recorded_at, caller, order_id) AS callers,
+    ARRAY(SELECT order_id FROM decision_caller WHERE decision_id = $1
+        ORDER BY recorded_at, caller, order_id) AS caller_orders,
+    ARRAY(SELECT recorded_at FROM decision_caller WHERE decision_id = $1
+        ORDER BY recorded_at, caller, order_id) AS called_at
 FROM decision
 JOIN content AS facts ON facts.digest = decision.facts
 JOIN content AS policy ON policy.digest = decision.policy
@@ -78,6 +89,17 @@ impl PostgresStore {
                 Ok((order_id, at))
             })
             .collect();
+        let callers: Vec<String> = row.try_get("callers").map_err(error)?;
+        let caller_orders: Vec<String> = row.try_get("caller_orders").map_err(error)?;
+        let called_at: Vec<i64> = row.try_get("called_at").map_err(error)?;
+        let callers: Result<_, StoreError> = callers
+            .into_iter()
+            .zip(caller_orders)
+            .zip(called_at)
+            .map(|((caller, order_id), at)| {
+                encoding::recorded_caller(decision_id, caller, order_id, at)
+            })
+            .collect();
         let decided_at = row.try_get("decided_at").map_err(error)?;
         Ok(Some(RecordedDecision {
             answer: row.try_get("answer").map_err(error)?,
@@ -86,6 +108,7 @@ impl PostgresStore {
             policy: row.try_get("policy").map_err(error)?,
             decided_at: encoding::instant("decision", decision_id, decided_at)?,
             orders: orders?,
+            callers: callers?,
         }))
     }
 }
@@ -105,6 +128,7 @@ async fn record(
     let mut new: BTreeMap<&str, &NewDecision> = BTreeMap::new();
     let mut contents: BTreeMap<&[u8], &[u8]> = BTreeMap::new();
     let mut orders: BTreeMap<(&str, &str), i64> = BTreeMap::new();
+    let mut callers: BTreeMap<(&str, &str, &str), i64> = BTreeMap::new();
     for decision in decisions {
         let id = decision.decision_id.as_str();
         if !known.contains(id) && !new.contains_key(id) {
@@ -113,9 +137,13 @@ async fn record(
                 contents.insert(&content.digest, &content.bytes);
             }
         }
+        let at = decision.recorded_at.as_microsecond();
         if let Some(order_id) = &decision.order_id {
-            let at = decision.recorded_at.as_microsecond();
             orders.entry((id, order_id)).or_insert(at);
+        }
+        if let Some(caller) = &decision.caller {
+            let order_id = decision.order_id.as_deref().unwrap_or_default();
+            callers.entry((id, caller, order_id)).or_insert(at);
         }
     }
     if !new.is_empty() {
@@ -149,6 +177,15 @@ async fn record(
             .bind(orders.keys().map(|key| key.0).collect::<Vec<_>>())
             .bind(orders.keys().map(|key| key.1).collect::<Vec<_>>())
             .bind(orders.values().copied().collect::<Vec<_>>())
+            .execute(&mut *connection)
+            .await?;
+    }
+    if !callers.is_empty() {
+        sqlx::query(RECORD_DECISIONS_CALLERS)
+            .bind(callers.keys().map(|key| key.0).collect::<Vec<_>>())
+            .bind(callers.keys().map(|key| key.1).collect::<Vec<_>>())
+            .bind(callers.keys().map(|key| key.2).collect::<Vec<_>>())
+            .bind(callers.values().copied().collect::<Vec<_>>())
             .execute(&mut *connection)
             .await?;
     }

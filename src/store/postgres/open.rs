@@ -65,7 +65,7 @@ const OPEN_SET_KEY: &str = "INSERT INTO setting (name, value) VALUES ('key_id', 
 
 /// Migrations in their order, with the numbers of those for SQLite. A file is never edited after
 /// a release.
-const MIGRATIONS: [(i64, &str, &str); 9] = [
+const MIGRATIONS: [(i64, &str, &str); 10] = [
     (
         1,
         "setting",
@@ -110,6 +110,11 @@ const MIGRATIONS: [(i64, &str, &str); 9] = [
         9,
         "decision_order",
         include_str!("../../../migrations/postgres/0009_decision_order.sql"),
+    ),
+    (
+        10,
+        "decision_caller",
+        include_str!("../../../migrations/postgres/0010_decision_caller.sql"),
     ),
 ];
 

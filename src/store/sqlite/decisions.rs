@@ -23,6 +23,10 @@ const RECORD_DECISIONS_ORDER: &str = "
 INSERT INTO decision_order (decision_id, order_id, recorded_at) VALUES (?1, ?2, ?3)
 ON CONFLICT (decision_id, order_id) DO NOTHING";
 
+const RECORD_DECISIONS_CALLER: &str = "
+INSERT INTO decision_caller (decision_id, caller, order_id, recorded_at) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (decision_id, caller, order_id) DO NOTHING";
+
 const DECISION: &str = "
 SELECT decision.answer, decision.profile, facts.bytes AS facts, policy.bytes AS policy,
     decision.decided_at
@@ -35,15 +39,21 @@ const DECISION_ORDERS: &str = "
 SELECT order_id, recorded_at FROM decision_order WHERE decision_id = ?1
 ORDER BY recorded_at, order_id";
 
+const DECISION_CALLERS: &str = "
+SELECT caller, order_id, recorded_at FROM decision_caller WHERE decision_id = ?1
+ORDER BY recorded_at, caller, order_id";
+
 /// For the test of their plans.
 #[cfg(test)]
-pub(super) const STATEMENTS: [&str; 6] = [
+pub(super) const STATEMENTS: [&str; 8] = [
     RECORD_DECISIONS_KNOWN,
     RECORD_DECISIONS_CONTENT,
     RECORD_DECISIONS,
     RECORD_DECISIONS_ORDER,
+    RECORD_DECISIONS_CALLER,
     DECISION,
     DECISION_ORDERS,
+    DECISION_CALLERS,
 ];
 
 impl SqliteStore {
@@ -90,6 +100,17 @@ impl SqliteStore {
                 ))
             })
             .collect();
+        let callers: Vec<(String, String, i64)> = sqlx::query_as(DECISION_CALLERS)
+            .bind(decision_id)
+            .fetch_all(&mut *snapshot)
+            .await
+            .map_err(&error)?;
+        let callers: Result<_, StoreError> = callers
+            .into_iter()
+            .map(|(caller, order_id, at)| {
+                encoding::recorded_caller(decision_id, caller, order_id, at)
+            })
+            .collect();
         let decided_at = row.try_get("decided_at").map_err(&error)?;
         Ok(Some(RecordedDecision {
             answer: row.try_get("answer").map_err(&error)?,
@@ -98,6 +119,7 @@ impl SqliteStore {
             policy: row.try_get("policy").map_err(&error)?,
             decided_at: encoding::instant("decision", decision_id, decided_at)?,
             orders: orders?,
+            callers: callers?,
         }))
     }
 }
@@ -137,6 +159,15 @@ async fn record(
         sqlx::query(RECORD_DECISIONS_ORDER)
             .bind(&decision.decision_id)
             .bind(order_id)
+            .bind(recorded_at)
+            .execute(&mut *connection)
+            .await?;
+    }
+    if let Some(caller) = &decision.caller {
+        sqlx::query(RECORD_DECISIONS_CALLER)
+            .bind(&decision.decision_id)
+            .bind(caller)
+            .bind(decision.order_id.as_deref().unwrap_or_default())
             .bind(recorded_at)
             .execute(&mut *connection)
             .await?;

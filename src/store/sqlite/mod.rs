@@ -190,6 +190,7 @@ mod tests {
                     "policy",
                     "decision",
                     "decision_order",
+                    "decision_caller",
                 ]
                 .iter()
                 .any(|table| {

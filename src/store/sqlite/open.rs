@@ -58,7 +58,7 @@ const OPEN_KEY: &str = "SELECT value FROM setting WHERE name = 'key_id'";
 const OPEN_SET_KEY: &str = "INSERT INTO setting (name, value) VALUES ('key_id', ?1)";
 
 /// Migrations in their order. One statement a file; a file is never edited after a release.
-const MIGRATIONS: [(i64, &str, &str); 9] = [
+const MIGRATIONS: [(i64, &str, &str); 10] = [
     (
         1,
         "setting",
@@ -103,6 +103,11 @@ const MIGRATIONS: [(i64, &str, &str); 9] = [
         9,
         "decision_order",
         include_str!("../../../migrations/sqlite/0009_decision_order.sql"),
+    ),
+    (
+        10,
+        "decision_caller",
+        include_str!("../../../migrations/sqlite/0010_decision_caller.sql"),
     ),
 ];
 

@@ -12,7 +12,7 @@ use icpgate_policy::records::BlockTarget;
 
 use super::Engine;
 use crate::samples::{
-    at, block, certificate, content, decision, named, new, registration, service, subject,
+    at, block, called, certificate, content, decision, named, new, registration, service, subject,
 };
 
 pub(crate) async fn changes_are_read_in_pages(engine: &impl Engine) {
@@ -147,6 +147,49 @@ pub(crate) async fn decisions_are_recorded_once(engine: &impl Engine) {
         store.head().await.unwrap(),
         Revision(0),
         "decisions are no records"
+    );
+}
+
+pub(crate) async fn callers_of_a_decision_are_recorded(engine: &impl Engine) {
+    let store = engine.open().await;
+    store
+        .record_decisions(vec![
+            called("d1", "shop", None, at(20)),
+            called("d1", "shop", Some("o1"), at(10)),
+            called("d1", "shop", None, at(30)),
+            called("d1", "feed", None, at(20)),
+            decision("d1", Some("o2"), at(40)),
+            called("d2", "shop", None, at(50)),
+        ])
+        .await
+        .unwrap();
+    store
+        .record_decisions(vec![called("d1", "feed", None, at(99))])
+        .await
+        .unwrap();
+    let recorded = store.decision("d1").await.unwrap().unwrap();
+    let callers: Vec<_> = recorded
+        .callers
+        .iter()
+        .map(|caller| {
+            (
+                &*caller.caller,
+                caller.order_id.as_deref(),
+                caller.recorded_at,
+            )
+        })
+        .collect();
+    assert_eq!(
+        callers,
+        [
+            ("shop", Some("o1"), at(10)),
+            ("feed", None, at(20)),
+            ("shop", None, at(20)),
+        ]
+    );
+    assert_eq!(
+        recorded.orders,
+        [("o1".to_owned(), at(10)), ("o2".to_owned(), at(40))]
     );
 }
 

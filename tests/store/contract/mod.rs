@@ -44,6 +44,7 @@ macro_rules! contract_suite {
             changes_take_any_cursor,
             certificates_are_shown_masked,
             decisions_are_recorded_once,
+            callers_of_a_decision_are_recorded,
             decisions_share_their_contents,
             counts_are_those_of_the_records,
             an_abandoned_put_is_whole_or_not_there,

@@ -16,7 +16,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 
 use crate::contract::{Engine, contract_suite};
-use crate::samples::{at, content, decision, named, new, registration, service};
+use crate::samples::{at, called, content, decision, named, new, registration, service};
 use crate::servers::postgres::database;
 
 contract_suite!(fresh);
@@ -110,7 +110,7 @@ async fn pending_migrations_are_refused_where_they_may_not_run() {
     };
     let error = database.refusal(waiting.clone()).await;
     assert!(
-        matches!(error, StoreError::MigrationsPending { pending: 9 }),
+        matches!(error, StoreError::MigrationsPending { pending: 10 }),
         "{error:?}"
     );
     let mut raw = database.raw().await;
@@ -127,15 +127,15 @@ async fn pending_migrations_are_refused_where_they_may_not_run() {
         .unwrap()
         .close()
         .await;
-    execute(&mut raw, "DROP TABLE decision_order").await;
-    execute(&mut raw, "DELETE FROM _sqlx_migrations WHERE version = 9").await;
+    execute(&mut raw, "DROP TABLE decision_caller").await;
+    execute(&mut raw, "DELETE FROM _sqlx_migrations WHERE version = 10").await;
     assert!(matches!(
         database.refusal(waiting).await,
         StoreError::MigrationsPending { pending: 1 }
     ));
     let store = database.store().await;
     store
-        .record_decisions(vec![decision("d", Some("o"), at(0))])
+        .record_decisions(vec![called("d", "shop", Some("o"), at(0))])
         .await
         .unwrap();
 }

@@ -49,7 +49,7 @@ async fn counted(raw: &mut PgConnection) -> Vec<Reads> {
     sqlx::query_as(
         "SELECT relname::TEXT, seq_tup_read, coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables
          WHERE relname IN ('record_version', 'record', 'handle', 'revision', 'content', 'decision',
-             'decision_order')
+             'decision_order', 'decision_caller')
          ORDER BY relname",
     )
     .fetch_all(raw)
