@@ -232,6 +232,9 @@ pub async fn serve(
         Ok(())
     });
     let version = gate.policy_version();
+    // Whoever asks as soon as he can finds a replica that is ready. Where this fails, the follower
+    // goes on trying, and says so.
+    let _ = gate.follow().await;
     let follower = workers::follow(
         Arc::clone(&gate),
         config.cache.poll_interval,
@@ -279,7 +282,14 @@ pub fn limits(config: &Config) -> grpc::Limits {
     let limits = &config.limits;
     let octets = |size: ByteSize| usize::try_from(size.0).unwrap_or(usize::MAX);
     grpc::Limits {
-        calls: limits.max_concurrent_calls as usize,
+        load: grpc::LoadLimits {
+            calls: limits.max_concurrent_calls as usize,
+            batches: limits.max_concurrent_batches as usize,
+            streams: limits.max_concurrent_streams as usize,
+            others: limits.max_concurrent_others as usize,
+            queued: limits.max_queued_calls as usize,
+            patience: limits.queue_timeout,
+        },
         request: octets(limits.max_request_bytes),
         question: octets(limits.max_question_bytes),
         timeout: limits.call_timeout,

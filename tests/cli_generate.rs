@@ -625,7 +625,10 @@ async fn shares(gate: &icpgate::gate::Gate, product: v1::Product) -> BTreeMap<Ve
             .step_by(3)
             .map(|index| gate.question(question(domain_name(20_261_122, index), product)))
             .collect();
-        for answer in gate.check_all(questions).await {
+        for answer in gate
+            .check_all(questions, icpgate::gate::Bulk::Batch, &|| false)
+            .await
+        {
             *counts.entry(answer.unwrap().decision.verdict).or_default() += 1;
         }
     }

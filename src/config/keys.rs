@@ -317,8 +317,20 @@ settings! {
 
     /// Bounds on what callers may use up; `docs/LIMITS.md` tells what they see beyond them.
     limits: Limits {
-        /// Most calls that are worked on at once; more are told to come back.
+        /// Most single checks that are worked on at once. Other calls have places of their own,
+        /// so that they keep no order out. More wait in the queue.
         max_concurrent_calls: u32 = "1024",
+        /// The same for batches.
+        max_concurrent_batches: u32 = "64",
+        /// The same for streams: screenings and imports.
+        max_concurrent_streams: u32 = "64",
+        /// The same for all other calls, health and reflection aside, which have no such bound.
+        max_concurrent_others: u32 = "128",
+        /// Most calls that wait for a place; more are told to come back at once. Half of the queue
+        /// is for single checks alone.
+        max_queued_calls: u32 = "1024",
+        /// How long a call waits for a place before it is told to come back; its deadline wins.
+        queue_timeout: Duration = "500ms",
         /// Most bytes that one request may have. A batch of 1000 questions needs about 1 MiB.
         max_request_bytes: ByteSize = "8MiB",
         /// Most bytes that a request with one question may have. The longest that the API allows

@@ -15,6 +15,7 @@ use super::answer::{Answer, DecisionId, Encoded, Served, encode};
 use super::facts::{Fetched, Missed, Need, Want};
 use super::log::{Asker, FULL_FOR, Receipt};
 use super::memo::{Basis, Memo};
+use super::turns::{Bulk, Pressed, SLICE};
 use super::{ActivePolicy, Gate, GateError, ServedFrom};
 use crate::cache::{self, FactsDigest, SetKey};
 use crate::intake::{Consistency, Question, Violation, token};
@@ -47,30 +48,34 @@ impl Gate {
                 }
             };
         }
-        let mut answers = Box::pin(self.answer_all(&policy, vec![Ok(asked)])).await;
+        let mut answers = Box::pin(self.answer_all(&policy, vec![Ok(asked)], None)).await;
         answers
             .pop()
             .unwrap_or(Err(GateError::Malformed(Vec::new())))
     }
 
     /// Answers questions in their order; what is malformed already keeps its error. One bad
-    /// question never fails the others.
+    /// question never fails the others. Single questions have their turn in between, the more while
+    /// `pressed` says that some wait.
     pub async fn check_all(
         &self,
         questions: Vec<Result<Question, GateError>>,
+        bulk: Bulk,
+        pressed: Pressed<'_>,
     ) -> Vec<Result<Served, GateError>> {
         let policy = self.policy.load_full();
         let asked = questions
             .into_iter()
             .map(|question| question.map(|question| Asked::new(question, &policy.policy.suffixes)))
             .collect();
-        self.answer_all(&policy, asked).await
+        self.answer_all(&policy, asked, Some((bulk, pressed))).await
     }
 
     async fn answer_all(
         &self,
         policy: &Arc<ActivePolicy>,
         questions: Vec<Result<Asked, GateError>>,
+        bulk: Option<(Bulk, Pressed<'_>)>,
     ) -> Vec<Result<Served, GateError>> {
         let mut answers = Vec::with_capacity(questions.len());
         let mut waiting = Vec::new();
@@ -82,8 +87,15 @@ impl Gate {
             if group.is_empty() {
                 break;
             }
+            let mut turn = None;
             for (asked, facts) in self.gather(policy, group).await {
                 let at = answers.len();
+                if let Some((bulk, pressed)) = bulk
+                    && at.is_multiple_of(SLICE)
+                {
+                    drop(turn.take());
+                    turn = Some(self.turns.take(bulk, pressed).await);
+                }
                 let answer = match facts {
                     Ok(gathered) => {
                         let answered = self.answer(policy, asked, gathered, patience).await;

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use icpgate_policy::facts::Revision;
 
-use super::Gate;
+use super::{Contact, Gate};
 use crate::store::{StoreError, Touched};
 
 /// Versions read from the log at once.
@@ -44,6 +44,8 @@ pub enum FollowError {
 #[derive(Debug, Default)]
 pub(super) struct Following {
     begun: bool,
+    /// Whether the end of the log was seen once.
+    seen: bool,
 }
 
 impl Gate {
@@ -109,8 +111,15 @@ impl Gate {
     async fn look(&self, following: &mut Following) -> Result<(), FollowError> {
         let applied = &self.sources.caches.applied;
         match self.read_log(following).await {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.note(Contact::Held);
+                Ok(())
+            }
             Err(error) => {
+                // A replica that never saw the log has nothing to answer from.
+                if following.seen {
+                    self.note(Contact::Lost);
+                }
                 if applied.lose() {
                     let error: &dyn std::error::Error = &error;
                     tracing::error!(error, "the change log cannot be read; held facts are stale");
@@ -118,6 +127,11 @@ impl Gate {
                 Err(error)
             }
         }
+    }
+
+    fn note(&self, contact: Contact) {
+        self.contact
+            .send_if_modified(|noted| std::mem::replace(noted, contact) != contact);
     }
 
     async fn read_log(&self, following: &mut Following) -> Result<(), FollowError> {
@@ -146,6 +160,7 @@ impl Gate {
             if through >= head {
                 let was_lost = applied.is_lost();
                 applied.confirm(began);
+                following.seen = true;
                 if was_lost {
                     tracing::info!("the change log is read again");
                 }

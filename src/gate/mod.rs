@@ -16,6 +16,7 @@ mod memo;
 mod records;
 mod render;
 mod replay;
+mod turns;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -25,6 +26,7 @@ use icpgate_policy::codes::RecordKind;
 use icpgate_policy::facts::{Entitlement, Missing, Why};
 use icpgate_policy::policy::Policy;
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
@@ -34,6 +36,7 @@ use crate::store::{Content, Store, StoreError};
 use facts::Sources;
 use follow::Following;
 use memo::Memo;
+use turns::Turns;
 
 pub use answer::{Answer, DecisionId, Served};
 pub use facts::{CacheBounds, Caches};
@@ -41,6 +44,7 @@ pub use log::{LogFailure, LogWorker};
 pub use records::{Changes, KnownDomain, Page};
 pub use render::{render, respond};
 pub use replay::{ReplayError, replay};
+pub use turns::{Bulk, Pressed};
 
 /// What the gate is made of.
 pub struct Gate {
@@ -56,6 +60,8 @@ pub struct Gate {
     clock: Arc<dyn Clock>,
     log: log::LogHandle,
     tasks: TaskTracker,
+    turns: Turns,
+    contact: watch::Sender<Contact>,
 }
 
 /// Where the facts of an answer came from, the nearest first.
@@ -67,6 +73,17 @@ pub enum ServedFrom {
     SharedCache,
     /// The store.
     Store,
+}
+
+/// Whether a replica is in contact with its store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contact {
+    /// It has not seen the end of the change log yet.
+    Beginning,
+    /// It sees the end of the change log.
+    Held,
+    /// The store does not answer: answers are stale or indeterminate, as the policy allows.
+    Lost,
 }
 
 /// A policy with the content under which decisions refer to it.
@@ -165,6 +182,8 @@ impl Gate {
                 clock,
                 log,
                 tasks,
+                turns: Turns::new(processors()),
+                contact: watch::Sender::new(Contact::Beginning),
             },
             worker,
         )
@@ -180,6 +199,13 @@ impl Gate {
     #[must_use]
     pub fn store(&self) -> &dyn Store {
         &*self.store
+    }
+
+    /// Whether this replica is in contact with its store, and each change of that. It is told by what follows
+    /// the change log; looking at it asks nobody.
+    #[must_use]
+    pub fn contact(&self) -> watch::Receiver<Contact> {
+        self.contact.subscribe()
     }
 
     /// Waits for what callers have left running: loads, and what they tell the shared cache. Bounded
@@ -235,6 +261,11 @@ impl Completeness {
         }
         entitlement
     }
+}
+
+/// Processors that this process may use.
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn content(bytes: Vec<u8>) -> Content {

@@ -1,9 +1,10 @@
 //! The public API over gRPC: converts, calls the gate, converts back.
 //!
 //! Around the services stand layers, each in a file of its own, outermost first: `requests` tells of
-//! every call; `panics` answers whatever is wrong within; `deadline` ends calls in time, waiting included; `shed` bounds what is
-//! worked on at once, before anything is made for a call; `entry` lets in callers who may; `sized` names the bound that a message
-//! broke.
+//! every call; `panics` answers whatever is wrong within; `deadline` ends calls in time, waiting
+//! included; `age` ends streams that others wrote; `load` bounds what is worked on at once, before
+//! anything is made for a call; `entry` lets in callers who may; `sized` names the bound that a
+//! message broke.
 //! **Invariant:** no store or cache is named here; errors become statuses in `status` alone. Every
 //! layer and service is always ready: nobody waits before he is counted.
 //! Start at [`serve`].
@@ -13,6 +14,8 @@ mod connections;
 mod deadline;
 mod ending;
 mod entry;
+mod health;
+mod load;
 mod method;
 mod panics;
 mod pieces;
@@ -20,7 +23,6 @@ mod provisioning;
 mod records;
 mod requests;
 mod services;
-mod shed;
 mod sized;
 mod status;
 
@@ -35,28 +37,27 @@ use tower::ServiceBuilder;
 use crate::auth::{Acceptor, Auth};
 use crate::gate::Gate;
 use crate::proto;
-use crate::proto::v1::provisioning_service_server::ProvisioningServiceServer;
-use crate::proto::v1::record_service_server::RecordServiceServer;
 
 use age::AgeLayer;
 use connections::End;
 use deadline::DeadlineLayer;
 use entry::EntryLayer;
+use load::LoadLayer;
 use panics::PanicLayer;
 use provisioning::Provisioning;
 use records::Records;
 use requests::RequestsLayer;
 use services::Services;
-use shed::ShedLayer;
 use sized::SizeLayer;
 
 pub use connections::ConnectionLimits;
+pub use load::LoadLimits;
 
 /// Bounds on what callers may use up.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Most calls that are worked on at once (`limits.max_concurrent_calls`).
-    pub calls: usize,
+    /// Bounds on calls that are worked on at once.
+    pub load: LoadLimits,
     /// Largest request, in octets (`limits.max_request_bytes`).
     pub request: usize,
     /// Largest request with one question, in octets (`limits.max_question_bytes`).
@@ -139,11 +140,7 @@ pub async fn serve(
     stop: Stop,
 ) -> Result<(), ServeError> {
     let leave = CancellationToken::new();
-    let (reporter, health) = tonic_health::server::health_reporter();
-    reporter
-        .set_serving::<ProvisioningServiceServer<Provisioning>>()
-        .await;
-    reporter.set_serving::<RecordServiceServer<Records>>().await;
+    let (health, reporting) = health::health(gate.contact(), stop.soft.clone()).await;
     let mut auxiliary = Routes::new(health);
     if door.reflection {
         let builder = || {
@@ -154,8 +151,10 @@ pub async fn serve(
             .add_service(builder().build_v1()?)
             .add_service(builder().build_v1alpha()?);
     }
+    let load = LoadLayer::new(&limits.load);
     let provisioning = Provisioning {
         gate: Arc::clone(&gate),
+        checks: load.checks(),
         timeout: limits.timeout,
         stream: limits.stream,
         leave: leave.clone(),
@@ -175,22 +174,13 @@ pub async fn serve(
             age: limits.stream,
             leave: leave.clone(),
         })
-        .layer(ShedLayer::new(limits.calls))
+        .layer(load)
         .layer(EntryLayer(door.auth))
         .layer(SizeLayer)
         .service(Services::new(provisioning, records, auxiliary, &limits));
     let stopping = async {
         stop.soft.cancelled().await;
-        // Watchers learn first, so that balancers look elsewhere while calls are still taken.
-        reporter
-            .set_not_serving::<ProvisioningServiceServer<Provisioning>>()
-            .await;
-        reporter
-            .set_not_serving::<RecordServiceServer<Records>>()
-            .await;
-        reporter
-            .set_service_status("", tonic_health::ServingStatus::NotServing)
-            .await;
+        // Watchers learn meanwhile, so that balancers look elsewhere while calls are still taken.
         tokio::select! {
             () = tokio::time::sleep(limits.lame_duck) => {}
             () = stop.hard.cancelled() => {}
@@ -202,6 +192,6 @@ pub async fn serve(
         drop: stop.hard.clone(),
     };
     let serving = connections::serve(listener, door.acceptor, services, limits.connections, end);
-    futures::future::join(serving, stopping).await;
+    futures::future::join3(serving, stopping, reporting).await;
     Ok(())
 }

@@ -10,21 +10,27 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::load::Checks;
 use super::status::{self, ending, inside, late, malformed, refused, status, undecoded};
 use crate::auth::{Caller, Exceeded, Refusal, caller_of};
-use crate::gate::{Gate, render, respond};
-use crate::intake::{Question, Violation};
+use crate::gate::{Bulk, Gate, render, respond};
+use crate::intake::{Question, View, Violation};
 use crate::proto::v1;
 use crate::proto::v1::provisioning_service_server::ProvisioningService;
 
 /// Most questions of one batch.
 const BATCH: usize = 1000;
 
+/// Questions that are read, or answers that are put into words, in one go.
+const AT_ONCE: usize = 32;
+
 /// Answers calls from the gate.
 pub(super) struct Provisioning {
     pub(super) gate: Arc<Gate>,
     /// Longest time that a batch on a stream may take.
     pub(super) timeout: Duration,
+    /// Single checks that are worked on or wait for a processor.
+    pub(super) checks: Checks,
     /// How long a stream may stay open.
     pub(super) stream: Duration,
     /// Cancelled when open streams are to end.
@@ -56,7 +62,14 @@ impl ProvisioningService for Provisioning {
             let others = count(&requests).saturating_sub(1);
             caller.take(others).map_err(|refusal| refused(&refusal))?;
         }
-        let results = answers(&self.gate, requests, caller.as_ref()).await?;
+        let results = answers(
+            &self.gate,
+            requests,
+            Bulk::Batch,
+            &self.checks,
+            caller.as_ref(),
+        )
+        .await?;
         Ok(Response::new(v1::BatchCheckProvisioningResponse {
             results,
         }))
@@ -78,11 +91,12 @@ impl ProvisioningService for Provisioning {
             request.into_inner(),
             Arc::clone(&self.gate),
             self.leave.clone(),
+            self.checks.clone(),
             caller,
         );
         let responses = futures::stream::try_unfold(
             state,
-            move |(mut batches, gate, leave, caller)| async move {
+            move |(mut batches, gate, leave, checks, caller)| async move {
                 let next = tokio::select! {
                     biased;
                     () = leave.cancelled() => return Err(ending()),
@@ -100,14 +114,20 @@ impl ProvisioningService for Provisioning {
                         paced = pace(caller, count(&batch.requests)) => paced?,
                     }
                 }
-                let answering = answers(&gate, batch.requests, caller.as_ref());
+                let answering = answers(
+                    &gate,
+                    batch.requests,
+                    Bulk::Screening,
+                    &checks,
+                    caller.as_ref(),
+                );
                 let answering = tokio::time::timeout(timeout, answering);
                 let results = answering.await.unwrap_or_else(|_| Err(late(false)))?;
                 let response = v1::ScreenDomainsResponse {
                     sequence: batch.sequence,
                     results,
                 };
-                Ok(Some((response, (batches, gate, leave, caller))))
+                Ok(Some((response, (batches, gate, leave, checks, caller))))
             },
         );
         Ok(Response::new(Box::pin(responses)))
@@ -130,6 +150,8 @@ impl ProvisioningService for Provisioning {
 async fn answers(
     gate: &Gate,
     requests: Vec<v1::CheckProvisioningRequest>,
+    bulk: Bulk,
+    checks: &Checks,
     caller: Option<&Arc<Caller>>,
 ) -> Result<Vec<v1::CheckProvisioningResult>, Status> {
     if requests.is_empty() || requests.len() > BATCH {
@@ -145,25 +167,21 @@ async fn answers(
             problem,
         }]));
     }
-    let questions: Vec<_> = requests
-        .into_iter()
-        .map(|wire| {
-            let mut question = gate.question(wire)?;
-            question.caller = caller.map(|caller| Arc::clone(&caller.name));
-            Ok(question)
-        })
-        .collect();
-    let shown: Vec<_> = questions
-        .iter()
-        .map(|question| {
-            question
-                .as_ref()
-                .ok()
-                .map(|Question { input, view, .. }| (input.clone(), *view))
-        })
-        .collect();
-    let answers = gate.check_all(questions).await;
-    let results = answers.into_iter().zip(shown).map(|(answer, shown)| {
+    let mut questions = Vec::with_capacity(requests.len());
+    let mut shown = Vec::with_capacity(requests.len());
+    for (at, wire) in requests.into_iter().enumerate() {
+        step(at).await;
+        let question = gate.question(wire).map(|question| Question {
+            caller: caller.map(|caller| Arc::clone(&caller.name)),
+            ..question
+        });
+        shown.push(question.as_ref().ok().map(shown_of));
+        questions.push(question);
+    }
+    let answers = gate.check_all(questions, bulk, &|| checks.wait()).await;
+    let mut results = Vec::with_capacity(answers.len());
+    for (at, (answer, shown)) in answers.into_iter().zip(shown).enumerate() {
+        step(at).await;
         let result = match (answer, shown) {
             (Ok(answer), Some((input, view))) => {
                 v1::check_provisioning_result::Result::Decision(render(&answer, &input, view))
@@ -171,11 +189,23 @@ async fn answers(
             (Ok(_), None) => error(&malformed(&[])),
             (Err(failure), _) => error(&status(failure)),
         };
-        v1::CheckProvisioningResult {
+        results.push(v1::CheckProvisioningResult {
             result: Some(result),
-        }
-    });
-    Ok(results.collect())
+        });
+    }
+    Ok(results)
+}
+
+/// Lets single questions have their turn every now and then.
+async fn step(at: usize) {
+    if at % AT_ONCE == AT_ONCE - 1 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// What an answer repeats of its question.
+fn shown_of(question: &Question) -> (String, View) {
+    (question.input.clone(), question.view)
 }
 
 /// Waits until the caller's rate allows a batch of a stream.

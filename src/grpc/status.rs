@@ -7,16 +7,20 @@ use prost::Message as _;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
+use super::method::Kind;
 use crate::auth::{Exceeded, Refusal};
 use crate::gate::{GateError, LogFailure};
 use crate::intake::{ImportError, ImportFailure, Violation};
 use crate::store::StoreError;
 
 /// `google.rpc.ErrorInfo.domain` of every error.
-pub(super) const DOMAIN: &str = "icpgate";
+const DOMAIN: &str = "icpgate";
 
 /// When to try again what failed for a passing reason.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// When to come back where there was no place.
+const COME_BACK_AFTER: Duration = Duration::from_millis(200);
 
 /// The status of an error.
 pub(super) fn status(error: GateError) -> Status {
@@ -181,6 +185,28 @@ pub(super) fn aged() -> Status {
     let message = "the stream was open for as long as streams may be (limits.stream_age); go on \
                    with a new one";
     Status::with_error_details(Code::Unavailable, message, details)
+}
+
+/// The status of a call for which there is no place.
+pub(super) fn overloaded(kind: Kind) -> Status {
+    let key = match kind {
+        Kind::Batch => "limits.max_concurrent_batches",
+        Kind::Check => "limits.max_concurrent_calls",
+        Kind::Import | Kind::Screen => "limits.max_concurrent_streams",
+        Kind::Other | Kind::Probe => "limits.max_concurrent_others",
+    };
+    let mut details = info("OVERLOADED");
+    details.set_retry_info(Some(COME_BACK_AFTER));
+    let message = format!("too many calls of this kind are worked on ({key}); try again shortly");
+    Status::with_error_details(Code::ResourceExhausted, message, details)
+}
+
+/// The status of a call whose message did not come while others waited for its place.
+pub(super) fn slow() -> Status {
+    let mut details = info("OVERLOADED");
+    details.set_retry_info(Some(COME_BACK_AFTER));
+    let message = "the message did not come while others waited for a place; try again shortly";
+    Status::with_error_details(Code::ResourceExhausted, message, details)
 }
 
 /// The status of a call that panicked.

@@ -25,6 +25,8 @@ mod random;
 #[cfg(test)]
 mod redis;
 #[cfg(test)]
+mod rolling;
+#[cfg(test)]
 #[path = "../servers"]
 mod servers {
     pub(crate) mod gate;

@@ -1,6 +1,7 @@
 //! A store with something wrong with it, between the gate and the real one.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,6 +17,8 @@ use jiff::Timestamp;
 /// What is wrong with a store.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fault {
+    /// Looks at its change log are counted, and may hang. One test at a time.
+    Counted,
     /// Its log takes nothing and says nothing.
     DeafLog,
     /// Looking for a recorded decision panics.
@@ -28,6 +31,20 @@ pub(crate) enum Fault {
 pub(crate) struct Faulty {
     inner: Arc<dyn Store>,
     fault: Fault,
+}
+
+static LOOKS: AtomicUsize = AtomicUsize::new(0);
+
+static HANGS: AtomicBool = AtomicBool::new(false);
+
+/// How often the change log of a [`Fault::Counted`] was looked at.
+pub(crate) fn looks() -> usize {
+    LOOKS.load(Ordering::Relaxed)
+}
+
+/// Lets looks at the change log of a [`Fault::Counted`] hang, or go on.
+pub(crate) fn hang(hangs: bool) {
+    HANGS.store(hangs, Ordering::Relaxed);
 }
 
 impl Faulty {
@@ -62,6 +79,12 @@ impl Store for Faulty {
     }
 
     async fn touched(&self, after: Revision, limit: u32) -> Result<Touched, StoreError> {
+        if let Fault::Counted = self.fault {
+            LOOKS.fetch_add(1, Ordering::Relaxed);
+            while HANGS.load(Ordering::Relaxed) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
         self.inner.touched(after, limit).await
     }
 

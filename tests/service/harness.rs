@@ -110,6 +110,8 @@ impl Server {
         };
         let (gate, worker) = bootstrap::gate(parts, &config, clock.clone()).unwrap();
         let gate = Arc::new(gate);
+        // Where the store of a test does not answer, the server is not ready, and answers.
+        let _ = gate.follow().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let limits = bootstrap::limits(&config);

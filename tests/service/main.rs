@@ -33,6 +33,8 @@ mod operation;
 #[cfg(test)]
 mod outage;
 #[cfg(test)]
+mod overload;
+#[cfg(test)]
 mod program;
 #[cfg(test)]
 mod put;

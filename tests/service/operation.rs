@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use icpgate::gate::Contact;
 use icpgate::proto::v1;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -15,7 +16,9 @@ use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 
-use super::harness::{Server, ask, channel, filed, reasons};
+use super::faulty::{self, Fault, Faulty};
+use super::frames::{DATA, END_HEADERS, HEADERS, Raw, SETTINGS, call};
+use super::harness::{Server, Start, ask, channel, filed, reasons};
 use super::program::Program;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -40,6 +43,151 @@ async fn health_tells_of_the_server_and_of_each_service() {
     }
     let status = health.check(of("icpgate.v1.Nobody")).await.unwrap_err();
     assert_eq!(status.code(), Code::NotFound);
+}
+
+/// A thousand probes ask nobody, and a store that does not answer keeps none of them waiting.
+#[tokio::test]
+async fn behaviour_21_probes_cost_nothing_and_do_not_hang() {
+    let server = Server::start(Start {
+        settings: vec![
+            ("cache.poll_interval", "200ms"),
+            ("cache.load_timeout", "300ms"),
+        ],
+        over: |inner| Faulty::over(inner, Fault::Counted),
+        ..Start::default()
+    })
+    .await;
+    let mut health = HealthClient::new(server.channel().await);
+    let (looks, begin) = (faulty::looks(), Instant::now());
+    for _ in 0..1000 {
+        let response = health.check(of("")).await.unwrap().into_inner();
+        assert_eq!(response.status(), ServingStatus::Serving);
+    }
+    // One look at the change log an interval, and one at each end.
+    let intervals = usize::try_from(begin.elapsed().as_millis() / 200).unwrap();
+    let looks = faulty::looks() - looks;
+    assert!(looks <= intervals + 2, "{looks} in {intervals} intervals");
+    let mut watch = health
+        .watch(of("icpgate.v1.RecordService"))
+        .await
+        .unwrap()
+        .into_inner();
+    let first = watch.message().await.unwrap().unwrap();
+    assert_eq!(first.status(), ServingStatus::Serving);
+    // From now on every look hangs.
+    faulty::hang(true);
+    let told = timeout(PATIENCE, watch.message())
+        .await
+        .expect("it is told");
+    assert_eq!(told.unwrap().unwrap().status(), ServingStatus::NotServing);
+    for service in ["", "icpgate.v1.ProvisioningService"] {
+        let response = health.check(of(service)).await.unwrap().into_inner();
+        assert_eq!(
+            response.status(),
+            ServingStatus::Serving,
+            "safe answers go on"
+        );
+    }
+    faulty::hang(false);
+    let told = timeout(PATIENCE, watch.message())
+        .await
+        .expect("it is told");
+    assert_eq!(told.unwrap().unwrap().status(), ServingStatus::Serving);
+}
+
+/// Whoever has not seen the change log yet has nothing to answer from, and says so.
+#[tokio::test]
+async fn a_replica_is_ready_when_it_has_seen_the_change_log() {
+    let config = super::harness::config(tempfile::tempdir().unwrap().path(), &[]);
+    let parts = icpgate::bootstrap::open(&config, true).await.unwrap();
+    let clock = std::sync::Arc::new(icpgate::clock::SystemClock);
+    let (gate, _worker) = icpgate::bootstrap::gate(parts, &config, clock).unwrap();
+    let contact = gate.contact();
+    assert_eq!(*contact.borrow(), Contact::Beginning);
+    gate.follow().await.unwrap();
+    assert_eq!(*contact.borrow(), Contact::Held);
+    gate.store().close().await;
+    gate.follow().await.unwrap_err();
+    assert_eq!(*contact.borrow(), Contact::Lost);
+}
+
+/// While it says that it ends, it still takes calls, on new connections too.
+#[tokio::test]
+async fn behaviour_14_calls_are_taken_while_balancers_look_elsewhere() {
+    let mut program = Program::start(&["--sample", "--set", "limits.lame_duck=2s"]).await;
+    let mut health = HealthClient::new(channel(program.address).await);
+    let mut watch = health.watch(of("")).await.unwrap().into_inner();
+    watch.message().await.unwrap().unwrap();
+    program.signal("-TERM");
+    let told = timeout(PATIENCE, watch.message())
+        .await
+        .expect("it is told");
+    assert_eq!(told.unwrap().unwrap().status(), ServingStatus::NotServing);
+    let mut client = program.provisioning().await;
+    client
+        .check_provisioning(ask("sample-shop.cn"))
+        .await
+        .unwrap();
+    let status = timeout(PATIENCE, program.wait()).await.expect("it ends");
+    assert_eq!(status.code(), Some(0), "{}", program.output());
+}
+
+/// Slow headers, a message that never comes and an import that says nothing end with the program.
+#[tokio::test]
+async fn behaviour_14_unfinished_calls_do_not_hold_up_the_end() {
+    let lame = ["--sample", "--set", "limits.lame_duck=10ms"];
+    let mut program =
+        Program::start(&[&lame[..], &["--set", "limits.call_timeout=5s"]].concat()).await;
+    let mut headers = Raw::greeted(program.address).await;
+    headers
+        .write(&[0, 0, 200, HEADERS, END_HEADERS, 0, 0, 0, 1, 0x83])
+        .await
+        .unwrap();
+    let mut message = Raw::greeted(program.address).await;
+    let block = call("/icpgate.v1.ProvisioningService/CheckProvisioning");
+    message
+        .frame(HEADERS, END_HEADERS, 1, &block)
+        .await
+        .unwrap();
+    message.frame(DATA, 0, 1, &[0, 0, 0]).await.unwrap();
+    let mut records = program.records().await;
+    let (lines, incoming) = tokio::sync::mpsc::channel::<v1::ImportRecordsRequest>(1);
+    let incoming = tokio_stream::wrappers::ReceiverStream::new(incoming);
+    let importing = records.import_records(incoming);
+    let ending = async {
+        headers.until(SETTINGS).await.unwrap();
+        message.until(SETTINGS).await.unwrap();
+        program.signal("-TERM");
+        timeout(PATIENCE, program.wait()).await.expect("it ends")
+    };
+    let (imported, status) = tokio::join!(importing, ending);
+    assert_eq!(imported.unwrap_err().code(), Code::Unavailable);
+    assert_eq!(status.code(), Some(0), "{}", program.output());
+    drop(lines);
+}
+
+/// A second signal does not wait for anybody.
+#[tokio::test]
+async fn behaviour_14_a_second_signal_ends_it_at_once() {
+    let mut program = Program::start(&["--sample", "--set", "limits.lame_duck=15s"]).await;
+    let mut health = HealthClient::new(channel(program.address).await);
+    let mut watch = health.watch(of("")).await.unwrap().into_inner();
+    watch.message().await.unwrap().unwrap();
+    program.signal("-TERM");
+    timeout(PATIENCE, watch.message())
+        .await
+        .expect("told")
+        .unwrap();
+    let begin = Instant::now();
+    program.signal("-TERM");
+    let status = timeout(PATIENCE, program.wait()).await.expect("it ends");
+    // What was dropped is told.
+    assert_ne!(status.code(), Some(0));
+    assert!(
+        begin.elapsed() < Duration::from_secs(14),
+        "{:?}",
+        begin.elapsed()
+    );
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ use tonic::codegen::Bytes;
 
 use crate::auth::Peer;
 use crate::grpc::method::Kind;
+use crate::grpc::pieces::Pieces;
 
 /// Calls of one connection.
 #[derive(Clone, Debug, Default)]
@@ -152,7 +153,10 @@ where
         let this = self.project();
         let Ok(answer) = ready!(this.calling.poll(context));
         let open = this.open.take().flatten();
-        Poll::Ready(Ok(answer.map(|body| Taken { body, _open: open })))
+        Poll::Ready(Ok(answer.map(|body| Taken {
+            body: Pieces::new(body),
+            _open: open,
+        })))
     }
 }
 
@@ -160,7 +164,7 @@ pin_project! {
     /// An answer until the peer has taken it.
     pub(super) struct Taken {
         #[pin]
-        body: Body,
+        body: Pieces<Body>,
         _open: Option<Open>,
     }
 }

@@ -1,0 +1,219 @@
+//! More than can be worked on: orders keep their places, what is too much is told to come back, and
+//! memory stays within bounds.
+//!
+//! `ICPGATE_FLOOD_SECONDS` makes the flood of behaviour 18 longer.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use icpgate::proto::v1;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tonic::Code;
+use tonic_types::StatusExt as _;
+
+use super::faulty::{Fault, Faulty};
+use super::harness::{Server, Start, ask};
+use super::program::Program;
+
+/// Three times as many orders as can be worked on, with batches and screenings on top.
+#[tokio::test]
+async fn behaviour_17_orders_keep_their_capacity_and_the_rest_is_told_to_come_back() {
+    const PLACES: usize = 8;
+    let server = Server::start(Start {
+        // Long for what is not held, so that places are what is short, and not processors.
+        over: |inner| Faulty::over(inner, Fault::Slow(Duration::from_millis(200))),
+        settings: vec![
+            ("limits.max_concurrent_calls", "8"),
+            ("limits.max_queued_calls", "8"),
+            ("limits.queue_timeout", "400ms"),
+            ("limits.max_concurrent_batches", "2"),
+            ("limits.max_concurrent_streams", "2"),
+        ],
+        ..Start::default()
+    })
+    .await;
+    let alone = orders(&server, PLACES, Duration::from_secs(3)).await;
+    assert_eq!(alone.refused, 0, "{alone:?}");
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut others = bulk(&server, &stop).await;
+    let crowd = orders(&server, PLACES * 3, Duration::from_secs(3)).await;
+    stop.store(true, Ordering::Relaxed);
+    let mut bulk_done = 0;
+    while let Some(done) = others.join_next().await {
+        bulk_done += done.unwrap();
+    }
+    let share = crowd.per_second() / alone.per_second();
+    say(&format!(
+        "orders a second: {:.0} alone, {:.0} in a crowd with batches ({:.0} %); slowest of 100: {:?}; \
+         told to come back: {}; batches meanwhile: {bulk_done}",
+        alone.per_second(),
+        crowd.per_second(),
+        share * 100.0,
+        crowd.p99(),
+        crowd.refused,
+    ));
+    // What else the machine does comes and goes; starved orders would be an order of magnitude.
+    assert!(share > 0.6, "{share}");
+    assert!(crowd.refused > 0);
+    assert!(bulk_done > 0, "batches have their share");
+    // The queue's patience, and room.
+    assert!(crowd.p99() < Duration::from_secs(3), "{:?}", crowd.p99());
+    // And then all is as before.
+    let after = orders(&server, PLACES, Duration::from_secs(1)).await;
+    assert_eq!(after.refused, 0, "{after:?}");
+}
+
+/// Names that nobody has asked for before, for as long as one likes: memory stays within bounds.
+#[cfg(target_os = "linux")]
+#[expect(clippy::disallowed_methods, reason = "whoever runs the tests decides")]
+#[tokio::test]
+async fn behaviour_18_a_flood_of_unique_names_stays_within_memory() {
+    let seconds = std::env::var("ICPGATE_FLOOD_SECONDS").map_or(6, |text| text.parse().unwrap());
+    let mut program = Program::start(&["--sample", "--set", "cache.local_bytes=4MiB"]).await;
+    let mut client = program
+        .provisioning()
+        .await
+        .max_decoding_message_size(usize::MAX);
+    let mut grown = Vec::new();
+    let begin = Instant::now();
+    let mut names = 0;
+    while begin.elapsed() < Duration::from_secs(seconds) {
+        let requests = (0..500)
+            .map(|at| ask(&format!("unique{}.cn", names + at)))
+            .collect();
+        let request = v1::BatchCheckProvisioningRequest { requests };
+        let answer = client.batch_check_provisioning(request).await.unwrap();
+        assert_eq!(answer.into_inner().results.len(), 500);
+        names += 500;
+        grown.push(program.resident());
+    }
+    // Caches, queues and what is remembered are full after a part of the time.
+    let warm = grown[grown.len() / 3];
+    let last = *grown.last().unwrap();
+    say(&format!(
+        "{names} names; {} MiB after a third, {} MiB at the end",
+        warm / 1024,
+        last / 1024
+    ));
+    assert!(last < warm + 64 * 1024, "from {warm} KiB to {last} KiB");
+    drop(client);
+    program.stop().await;
+}
+
+/// What came of a crowd of orders.
+#[derive(Debug)]
+struct Orders {
+    took: Vec<Duration>,
+    refused: usize,
+    elapsed: Duration,
+}
+
+impl Orders {
+    fn per_second(&self) -> f64 {
+        f64::from(u32::try_from(self.took.len()).unwrap()) / self.elapsed.as_secs_f64()
+    }
+
+    fn p99(&self) -> Duration {
+        let mut took = self.took.clone();
+        took.sort_unstable();
+        took[took.len() * 99 / 100]
+    }
+}
+
+/// Questions of a batch.
+const BULK: usize = 10;
+
+/// Numbers of names that were not asked for before.
+static FRESH: AtomicUsize = AtomicUsize::new(0);
+
+/// Callers who ask for one cold name after the other, and come back after a while when told to.
+async fn orders(server: &Server, callers: usize, lasting: Duration) -> Orders {
+    let mut tasks = JoinSet::new();
+    let begin = Instant::now();
+    for _ in 0..callers {
+        let mut client = server.provisioning().await;
+        tasks.spawn(async move {
+            let mut took = Vec::new();
+            let mut refused = 0;
+            while begin.elapsed() < lasting {
+                let fresh = FRESH.fetch_add(1, Ordering::Relaxed);
+                let asked = Instant::now();
+                let question = ask(&format!("fresh{fresh}.sample-shop.cn"));
+                match client.check_provisioning(question).await {
+                    Ok(_) => took.push(asked.elapsed()),
+                    Err(status) => {
+                        assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
+                        let details = status.get_error_details();
+                        assert!(details.retry_info().is_some(), "{status:?}");
+                        refused += 1;
+                        tokio::time::sleep(Duration::from_millis(5)).await;
+                    }
+                }
+            }
+            (took, refused)
+        });
+    }
+    let mut all = Orders {
+        took: Vec::new(),
+        refused: 0,
+        elapsed: Duration::ZERO,
+    };
+    while let Some(done) = tasks.join_next().await {
+        let (took, refused) = done.unwrap();
+        all.took.extend(took);
+        all.refused += refused;
+    }
+    all.elapsed = begin.elapsed();
+    all
+}
+
+/// Batches and screenings that go on until they are told to stop; each tells how many were answered.
+async fn bulk(server: &Server, stop: &Arc<AtomicBool>) -> JoinSet<usize> {
+    let mut tasks = JoinSet::new();
+    for caller in 0..4 {
+        let mut client = server.provisioning().await;
+        let stop = Arc::clone(stop);
+        tasks.spawn(async move {
+            let mut done = 0;
+            while !stop.load(Ordering::Relaxed) {
+                let fresh = FRESH.fetch_add(BULK, Ordering::Relaxed);
+                let requests: Vec<_> = (0..BULK)
+                    .map(|at| ask(&format!("fresh{}.sample-shop.cn", fresh + at)))
+                    .collect();
+                let answered = if caller % 2 == 0 {
+                    let request = v1::BatchCheckProvisioningRequest { requests };
+                    client.batch_check_provisioning(request).await.map(drop)
+                } else {
+                    let batch = v1::ScreenDomainsRequest {
+                        sequence: 1,
+                        requests,
+                    };
+                    let stream = client.screen_domains(futures::stream::iter([batch])).await;
+                    match stream {
+                        Ok(stream) => stream.into_inner().message().await.map(drop),
+                        Err(status) => Err(status),
+                    }
+                };
+                match answered {
+                    Ok(()) => done += 1,
+                    Err(status) => {
+                        assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                    }
+                }
+            }
+            done
+        });
+    }
+    tasks
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "shown where the test fails, and on demand"
+)]
+fn say(what: &str) {
+    println!("{what}");
+}
