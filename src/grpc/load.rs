@@ -398,6 +398,7 @@ mod tests {
     use std::convert::Infallible;
 
     use tokio::sync::mpsc;
+    use tokio_util::task::TaskTracker;
 
     use super::*;
 
@@ -458,7 +459,7 @@ mod tests {
         service: Load<Worker>,
         answers: mpsc::UnboundedReceiver<(&'static str, bool, Response<Body>)>,
         sender: mpsc::UnboundedSender<(&'static str, bool, Response<Body>)>,
-        calls: tokio::task::JoinSet<()>,
+        calls: TaskTracker,
     }
 
     impl Scene {
@@ -470,7 +471,7 @@ mod tests {
                 words,
                 answers,
                 sender,
-                calls: tokio::task::JoinSet::new(),
+                calls: TaskTracker::new(),
             }
         }
 

@@ -27,7 +27,7 @@ use super::world::World;
 const RESTARTS: u64 = 12;
 
 /// How long all replicas run between two restarts.
-const ALIVE_MS: std::ops::Range<u64> = 100..400;
+const ALIVE_MS: std::ops::Range<u64> = 500..900;
 
 /// Callers at once.
 const CALLERS: u64 = 6;
@@ -127,7 +127,7 @@ impl Seen {
                 purpose: v1::Purpose::Order as i32,
                 ..world.question(&mut dice)
             };
-            let mut failed = None;
+            let mut failed: Option<(SocketAddr, Status)> = None;
             for attempt in 0..2 {
                 let places = self.places.lock().unwrap().clone();
                 let up: Vec<SocketAddr> = places
@@ -150,13 +150,15 @@ impl Seen {
                     .or_default() += 1;
                 match answer {
                     Ok(_) => break,
-                    Err(status) => assert!(
-                        attempt == 0,
-                        "asked twice, at {failed:?} and {place}: {status:?}"
-                    ),
+                    Err(status) => {
+                        assert!(
+                            attempt == 0,
+                            "asked twice, at {place} the second time: {failed:?}, {status:?}"
+                        );
+                        down.insert(place);
+                        failed = Some((place, status));
+                    }
                 }
-                down.insert(place);
-                failed = Some(place);
             }
         }
     }
