@@ -8,6 +8,8 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::FutureExt as _;
+use futures::future::FusedFuture;
 use tokio::sync::{mpsc, oneshot};
 
 use super::answer::{Answer, DecisionId, encode};
@@ -76,6 +78,11 @@ pub struct LogWorker {
     queue: mpsc::Receiver<Entry>,
     /// Of activations.
     urgent: mpsc::Receiver<Entry>,
+    writer: Writer,
+}
+
+/// Writes groups.
+struct Writer {
     seen: Arc<Mutex<Seen>>,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
@@ -95,9 +102,7 @@ pub(super) fn decision_log(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> (Log
         LogWorker {
             queue: receiver,
             urgent: urgent_receiver,
-            seen,
-            store,
-            clock,
+            writer: Writer { seen, store, clock },
         },
     )
 }
@@ -197,57 +202,73 @@ impl LogHandle {
 
 impl LogWorker {
     /// Writes until the gate is gone and the queues are empty, or until `stop` is ready: then one
-    /// last attempt is made for what waits.
-    pub async fn run(mut self, stop: impl Future<Output = ()>) {
-        tokio::pin!(stop);
-        let mut urgent = Vec::with_capacity(GROUP);
-        // Kept until the store takes them.
+    /// last attempt is made for what waits. The queues are written side by side, so that a group
+    /// of orders that the store is slow to take holds up no activation.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let Self {
+            queue,
+            urgent,
+            writer,
+        } = self;
+        let stop = stop.shared();
+        futures::join!(
+            writer.activations(urgent, stop.clone()),
+            writer.orders(queue, stop)
+        );
+    }
+}
+
+/// Takes what waits in a queue, up to a group; closes the queue once `stop` is ready. `false`:
+/// nothing comes any more.
+async fn take(
+    queue: &mut mpsc::Receiver<Entry>,
+    group: &mut Vec<Entry>,
+    stop: &mut (impl FusedFuture<Output = ()> + Unpin),
+) -> bool {
+    tokio::select! {
+        taken = queue.recv_many(group, GROUP) => return taken > 0,
+        () = &mut *stop, if !stop.is_terminated() => queue.close(),
+    }
+    queue.recv_many(group, GROUP).await > 0
+}
+
+impl Writer {
+    /// Whoever waits for an activation learns at once that it could not be written.
+    async fn activations(
+        &self,
+        mut queue: mpsc::Receiver<Entry>,
+        mut stop: impl FusedFuture<Output = ()> + Unpin,
+    ) {
         let mut group = Vec::with_capacity(GROUP);
-        let mut retry_at = None;
-        let (mut stopping, mut urgent_open, mut open) = (false, true, true);
-        while urgent_open || open || !group.is_empty() {
-            let retry = async {
-                match retry_at {
-                    Some(at) if !stopping => tokio::time::sleep_until(at).await,
-                    Some(_) | None => {}
+        while take(&mut queue, &mut group, &mut stop).await {
+            if let Err(error) = self.write(&mut group).await {
+                answer_waiting(&mut group, &error);
+            }
+            group.clear();
+        }
+    }
+
+    /// Nobody waits for the others: they are kept until the store takes them.
+    async fn orders(
+        &self,
+        mut queue: mpsc::Receiver<Entry>,
+        mut stop: impl FusedFuture<Output = ()> + Unpin,
+    ) {
+        let mut group = Vec::with_capacity(GROUP);
+        while take(&mut queue, &mut group, &mut stop).await {
+            while let Err(error) = self.write(&mut group).await {
+                tell(&error, group.len());
+                if stop.is_terminated() {
+                    let lost = group.len() + queue.len();
+                    tracing::error!(decisions = lost, "decisions could not be recorded");
+                    return;
                 }
-            };
-            // At random, so that neither queue starves the other.
-            tokio::select! {
-                taken = self.urgent.recv_many(&mut urgent, GROUP), if urgent_open => {
-                    urgent_open = taken > 0;
-                }
-                taken = self.queue.recv_many(&mut group, GROUP), if open && group.is_empty() => {
-                    open = taken > 0;
-                }
-                () = retry, if !group.is_empty() => {
-                    retry_at = None;
-                }
-                () = &mut stop, if !stopping => {
-                    stopping = true;
-                    self.urgent.close();
-                    self.queue.close();
+                tokio::select! {
+                    () = tokio::time::sleep(RETRY_EVERY) => {}
+                    () = &mut stop => queue.close(),
                 }
             }
-            if let Err(error) = self.write(&mut urgent).await {
-                answer_waiting(&mut urgent, &error);
-            }
-            urgent.clear();
-            if retry_at.is_some() {
-                continue;
-            }
-            match self.write(&mut group).await {
-                Ok(()) => group.clear(),
-                Err(error) => {
-                    tell(&error, group.len());
-                    if stopping {
-                        let lost = group.len() + self.queue.len();
-                        tracing::error!(decisions = lost, "decisions could not be recorded");
-                        return;
-                    }
-                    retry_at = Some(tokio::time::Instant::now() + RETRY_EVERY);
-                }
-            }
+            group.clear();
         }
     }
 

@@ -21,6 +21,8 @@ pub(crate) enum Fault {
     Counted,
     /// Its log takes nothing and says nothing.
     DeafLog,
+    /// Its log takes nothing that names an order, and says nothing.
+    DeafToOrders,
     /// Looking for a recorded decision panics.
     Panic,
     /// Facts take long to find.
@@ -101,7 +103,12 @@ impl Store for Faulty {
     }
 
     async fn record_decisions(&self, decisions: Vec<NewDecision>) -> Result<(), StoreError> {
-        if let Fault::DeafLog = self.fault {
+        let deaf = match self.fault {
+            Fault::DeafLog => true,
+            Fault::DeafToOrders => decisions.iter().any(|one| one.order_id.is_some()),
+            Fault::Counted | Fault::Panic | Fault::Slow(_) => false,
+        };
+        if deaf {
             std::future::pending::<()>().await;
         }
         self.inner.record_decisions(decisions).await

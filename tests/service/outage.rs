@@ -241,6 +241,32 @@ async fn a_locked_file_is_read_and_activations_are_not_answered() {
     );
 }
 
+/// Orders that the store is slow to write hold up no activation.
+#[tokio::test]
+async fn an_activation_is_recorded_while_orders_are_not() {
+    let server = Server::start(Start {
+        over: |inner| Faulty::over(inner, Fault::DeafToOrders),
+        ..Start::default()
+    })
+    .await;
+    let mut client = server.provisioning().await;
+    let order = Ask {
+        order_id: "order-1".to_owned(),
+        ..ask("sample-shop.cn")
+    };
+    client.check_provisioning(order).await.unwrap();
+    let activation = Ask {
+        purpose: v1::Purpose::Activation as i32,
+        ..ask("sample-shop.cn")
+    };
+    let response = client.check_provisioning(activation).await.unwrap();
+    let decision = response.into_inner().decision.unwrap();
+    let stored = server.store.decision(&decision.decision_id).await.unwrap();
+    assert!(stored.is_some());
+    // Its writer does not come to an end by itself.
+    drop(server);
+}
+
 /// A log that takes nothing: answers flow until the queue is full, then callers are told to come
 /// back; activations are not answered at all.
 #[tokio::test]
