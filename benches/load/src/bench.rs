@@ -180,7 +180,8 @@ impl Bench {
     async fn registry(&self, domains: u64) -> anyhow::Result<Registry> {
         let folder = self.kept()?.join(domains.to_string());
         let postgres = self.postgres().await?;
-        Registry::make(&self.program, folder, postgres, domains).await
+        let engines = self.options.engines(domains);
+        Registry::make(&self.program, folder, postgres, domains, engines).await
     }
 
     fn kept(&self) -> anyhow::Result<PathBuf> {

@@ -7,6 +7,8 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use serde_json::{Value, json};
 
+use crate::registry::Engine;
+
 /// Measures icpgate beside bare servers and databases.
 #[derive(Clone, Debug, Parser)]
 pub struct Options {
@@ -16,6 +18,9 @@ pub struct Options {
     /// Domains of the registry; beyond 60000, P4, P5 and P9 measure with that many as well
     #[arg(long, default_value_t = SMALL, value_parser = clap::value_parser!(u64).range(100..))]
     pub domains: u64,
+    /// Engines that hold the larger registry; default: both
+    #[arg(long, value_enum, value_name = "ENGINE", value_delimiter = ',')]
+    large_engines: Vec<Engine>,
     /// Domains of the registry that P6 imports, in every round
     #[arg(long, value_name = "N", default_value_t = SMALL, value_parser = clap::value_parser!(u64).range(100..))]
     pub import_domains: u64,
@@ -97,6 +102,16 @@ impl Options {
         let all = Point::value_variants().iter().copied();
         all.filter(|point| *point != Point::P2 || self.p2.is_some())
             .collect()
+    }
+
+    /// Engines that hold a registry of so many domains.
+    #[must_use]
+    pub fn engines(&self, domains: u64) -> Vec<Engine> {
+        if domains <= SMALL || self.large_engines.is_empty() {
+            Engine::ALL.to_vec()
+        } else {
+            self.large_engines.clone()
+        }
     }
 
     /// What of them bears on the figures.

@@ -25,15 +25,17 @@ const STORE: &str = "records.sqlite";
 const SEED: &str = "1";
 
 /// An engine of the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Engine {
     /// `SQLite`.
+    #[value(name = "sqlite")]
     Sqlite,
     /// `PostgreSQL`.
+    #[value(name = "postgresql")]
     Postgres,
 }
 
-/// A registry in a file and in both engines.
+/// A registry in a file and in engines.
 #[derive(Clone, Debug)]
 pub struct Registry {
     /// Its folder: file, store and key.
@@ -44,6 +46,8 @@ pub struct Registry {
     pub names: Vec<Box<str>>,
     /// Address of its database.
     pub url: String,
+    /// Engines that hold it.
+    pub engines: Vec<Engine>,
 }
 
 /// What is known of a registry.
@@ -96,6 +100,7 @@ impl Registry {
         folder: PathBuf,
         postgres: &Postgres,
         domains: u64,
+        engines: Vec<Engine>,
     ) -> anyhow::Result<Self> {
         std::fs::create_dir_all(&folder)?;
         let database = database(domains);
@@ -104,9 +109,11 @@ impl Registry {
             names: Vec::new(),
             facts: Facts::default(),
             folder,
+            engines,
         };
         let ready = registry.folder.join(READY);
-        if ready.exists() && postgres.has(&database).await? {
+        let in_postgres = registry.engines.contains(&Engine::Postgres);
+        if ready.exists() && (!in_postgres || postgres.has(&database).await?) {
             registry.facts = serde_json::from_slice(&std::fs::read(&ready)?)?;
         } else {
             let file = registry.folder.join(RECORDS);
@@ -114,9 +121,11 @@ impl Registry {
             for suffix in ["", "-wal", "-shm"] {
                 let _ = std::fs::remove_file(registry.folder.join(format!("{STORE}{suffix}")));
             }
-            postgres.create(&database, None).await?;
+            if in_postgres {
+                postgres.create(&database, None).await?;
+            }
             registry.facts.domains = domains;
-            for engine in Engine::ALL {
+            for engine in registry.engines.clone() {
                 let settings = registry.settings(engine);
                 let import = import(program, &registry.folder, &file, &settings).await?;
                 registry.facts.records = import.records;

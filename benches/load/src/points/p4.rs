@@ -45,7 +45,7 @@ pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Outcome> {
     let local_hit = Target::check(local.address, asked, ServedFrom::LocalCache);
     let mut colds = Vec::new();
     for registry in [Some(small), big].into_iter().flatten() {
-        for engine in Engine::ALL {
+        for &engine in &registry.engines {
             let server = bench.server(registry, engine, &[no_local_cache()]).await?;
             let asked = learn(&server, registry, NAMES).await?;
             colds.push(Cold {

@@ -78,10 +78,11 @@ pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Outcome> {
         );
     }
     if let Some(big) = bench.big().await? {
-        for (engine, import) in [
-            (Engine::Sqlite, big.facts.sqlite),
-            (Engine::Postgres, big.facts.postgres),
-        ] {
+        for &engine in &big.engines {
+            let import = match engine {
+                Engine::Sqlite => big.facts.sqlite,
+                Engine::Postgres => big.facts.postgres,
+            };
             memory(&mut outcome, engine, import.peak);
             outcome.notes.push(format!(
                 "{}, {} domains, {} records, once: {:.0} s, {}",

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::bench::Bench;
-use crate::registry::Engine;
 use crate::report::{Goal, Outcome, Unit};
 
 /// Longest start.
@@ -15,7 +14,7 @@ pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Outcome> {
     let registry = bench.largest().await?;
     let mut outcome = Outcome::default();
     // The first start finds neither the program nor the store in memory.
-    for engine in Engine::ALL {
+    for &engine in &registry.engines {
         let server = bench.server(registry, engine, &[]).await?;
         outcome.note(
             format!("{}, first start ns", engine.name()),
@@ -24,7 +23,7 @@ pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Outcome> {
         server.end().await?;
     }
     for _ in 0..bench.options.rounds {
-        for engine in Engine::ALL {
+        for &engine in &registry.engines {
             let mut server = bench.server(registry, engine, &[]).await?;
             outcome.note(format!("{}, start ns", engine.name()), nanoseconds(&server));
             let memory = server.settled().await?;
@@ -36,7 +35,7 @@ pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Outcome> {
         }
     }
     let domains = registry.facts.domains;
-    for engine in Engine::ALL {
+    for &engine in &registry.engines {
         let name = engine.name();
         outcome.row(
             format!("start to SERVING, {name}, {domains} domains"),
