@@ -15,10 +15,14 @@ use super::answer::{Answer, DecisionId, Encoded, Served, encode};
 use super::facts::{Fetched, Missed, Need, Want};
 use super::log::{Asker, FULL_FOR, Receipt};
 use super::memo::{Basis, Memo};
-use super::turns::{Bulk, Pressed, SLICE};
+use super::turns::{Bulk, Pressed, SLICE, Turn};
 use super::{ActivePolicy, Gate, GateError, ServedFrom};
 use crate::cache::{self, FactsDigest, SetKey};
 use crate::intake::{Consistency, Question, Violation, token};
+
+/// How long a screening waits for room in the log, which may be slow for a while: it goes at the pace
+/// of the log.
+const SCREENING_WAITS: Duration = Duration::from_secs(10);
 
 /// Questions whose facts are fetched in one round trip; bounds what one of them holds.
 const TOGETHER: usize = 250;
@@ -80,7 +84,10 @@ impl Gate {
         let mut answers = Vec::with_capacity(questions.len());
         let mut waiting = Vec::new();
         // A full log is waited for once in a call, not once for each question.
-        let mut patience = FULL_FOR;
+        let mut patience = match bulk {
+            Some((Bulk::Screening, _)) => SCREENING_WAITS,
+            Some((Bulk::Batch, _)) | None => FULL_FOR,
+        };
         let mut questions = questions.into_iter();
         loop {
             let group: Vec<_> = questions.by_ref().take(TOGETHER).collect();
@@ -98,7 +105,9 @@ impl Gate {
                 }
                 let answer = match facts {
                     Ok(gathered) => {
-                        let answered = self.answer(policy, asked, gathered, patience).await;
+                        let answered = self
+                            .answer(policy, asked, gathered, patience, &mut turn)
+                            .await;
                         answered.map(|(served, receipt)| {
                             waiting.extend(receipt.map(|receipt| (at, receipt)));
                             served
@@ -130,6 +139,7 @@ impl Gate {
         asked: Option<Asked>,
         gathered: Gathered,
         patience: Duration,
+        turn: &mut Option<Turn<'_>>,
     ) -> Result<(Served, Option<Receipt>), GateError> {
         let Some(asked) = asked else {
             return Err(GateError::Malformed(Vec::new()));
@@ -140,9 +150,17 @@ impl Gate {
         // push out what is asked often.
         let served = self.work_out(policy, asked.request, gathered, None);
         // What could not be asked is no decision of record, and could not be written either.
-        let receipt = if answered {
+        let receipt = if !answered {
+            None
+        } else if durable {
             self.log
-                .record(&served.answer, asked.asker, durable, patience)
+                .record(&served.answer, asked.asker, true, patience)
+                .await?
+        } else if let Err(asker) = self.log.admit(&served.answer, asked.asker) {
+            // Whoever waits for the log leaves the turn to others.
+            drop(turn.take());
+            self.log
+                .record(&served.answer, asker, false, patience)
                 .await?
         } else {
             None
