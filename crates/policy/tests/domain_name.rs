@@ -362,6 +362,11 @@ fn texts_that_are_no_host_names() {
         error("a.XN--zzzzzzz99999.com"),
         label(2, LabelProblem::Punycode)
     );
+    // The A-label of `xn--䝹䟩䞐cnex䞻b`: no U-label begins like an A-label.
+    let twice = "example.xn--xn--cnexb-jl2mfiqs8s";
+    assert_eq!(error(twice), label(2, LabelProblem::Punycode));
+    let below = "*.XN--xn--cnexb-jl2mFIQS8S.cn";
+    assert_eq!(error(below), label(2, LabelProblem::Punycode));
     assert_eq!(error("a\u{202e}.com"), label(1, LabelProblem::Idna));
     assert_eq!(error("0à.א.com"), HostError::Bidirectional);
 }

@@ -245,6 +245,10 @@ fn to_ascii(name: &str, wildcard: bool) -> Result<Cow<'_, str>, HostError> {
     if let Some((_, label)) = labels.clone().find(|(text, _)| text.is_empty()) {
         return Err(HostError::EmptyLabel { label });
     }
+    if let Some((_, label)) = labels.clone().find(|(text, _)| hides_a_label(text)) {
+        let problem = LabelProblem::Punycode;
+        return Err(HostError::Label { label, problem });
+    }
     if let Some((text, label)) = labels.find(|(text, _)| text.len() > LABEL_LIMIT) {
         let problem = LabelProblem::TooLong { length: text.len() };
         return Err(HostError::Label { label, problem });
@@ -254,6 +258,16 @@ fn to_ascii(name: &str, wildcard: bool) -> Result<Cow<'_, str>, HostError> {
         return Err(HostError::NameTooLong { length });
     }
     Ok(ascii)
+}
+
+/// An A-label of a label that itself begins with `xn--`. No U-label does (RFC 5890, section
+/// 2.3.2.1), and the U-label form of such a name would read as another name or as none. The library
+/// lets it pass where hyphens in the third and fourth place are allowed.
+fn hides_a_label(label: &str) -> bool {
+    label
+        .strip_prefix("xn--")
+        .and_then(idna::punycode::decode_to_string)
+        .is_some_and(|unicode| unicode.starts_with("xn--"))
 }
 
 fn uts46(text: &str) -> Option<Cow<'_, str>> {
