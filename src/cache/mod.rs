@@ -23,7 +23,7 @@ use jiff::Timestamp;
 pub use applied::{Applied, Standing};
 pub use local::{LocalCache, LocalState};
 pub use shared::{
-    SharedCache, SharedError, SharedIdentity, SharedMode, SharedOptions, SharedState,
+    NoFacts, SharedCache, SharedError, SharedIdentity, SharedMode, SharedOptions, SharedState,
 };
 
 /// Key of a set of facts: a digest of the handles that were asked for.

@@ -31,8 +31,7 @@ use breaker::{Breaker, Generation, Look, Permit};
 use link::{Answered, Failure, INVALIDATE, Link, PUT, Text, Write};
 use servers::Servers;
 use subscription::Subscription;
-use value::NoFacts;
-pub use value::SharedIdentity;
+pub use value::{NoFacts, SharedIdentity};
 
 use super::{SetKey, Snapshot};
 
@@ -252,7 +251,7 @@ impl SharedCache {
         let mut writes = Vec::with_capacity(entries.len());
         for (place, (key, snapshot)) in entries.iter().enumerate() {
             pause_between(place).await;
-            if let Some(value) = value::encode(identity, key, snapshot) {
+            if let Some(value) = identity.value(key, snapshot) {
                 writes.push(Write {
                     key: identity.key(key),
                     bucket: SharedIdentity::bucket_of(key),
@@ -362,7 +361,7 @@ impl SharedCache {
             let Some(value) = value else {
                 continue;
             };
-            match value::decode(&inner.identity, key, value) {
+            match inner.identity.facts(key, value) {
                 Ok(snapshot) => *slot = Some(snapshot),
                 Err(NoFacts::Invalidated) => {}
                 Err(NoFacts::Damaged | NoFacts::OtherForm) => add(&inner.counts.unreadable, 1),

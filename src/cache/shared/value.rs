@@ -51,13 +51,16 @@ pub struct SharedIdentity {
 type Facts = (Vec<Fact<Record>>, Vec<(RecordKind, Timestamp)>);
 
 /// Why something in Redis is not a set of facts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NoFacts {
+#[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum NoFacts {
     /// It is damaged, or nothing of this installation.
+    #[error("damaged, or of another installation")]
     Damaged,
     /// A marker: the facts were invalidated.
+    #[error("invalidated")]
     Invalidated,
     /// Another version wrote it.
+    #[error("written by another version")]
     OtherForm,
 }
 
@@ -78,6 +81,48 @@ impl SharedIdentity {
             namespace: hex(namespace),
             secret,
         }
+    }
+
+    /// The value of a set of facts; `None` where it is too large to be shared.
+    #[must_use]
+    pub fn value(&self, key: &SetKey, snapshot: &Snapshot) -> Option<Vec<u8>> {
+        let mut value = marker(snapshot.revision);
+        value.resize(HEAD + TAG, 0);
+        // Microseconds round towards the past: never younger than it is.
+        let as_of = snapshot.as_of.as_nanosecond().div_euclid(1000);
+        let as_of = i64::try_from(as_of).unwrap_or(i64::MIN);
+        value.extend_from_slice(&as_of.to_be_bytes());
+        let body = (&snapshot.records, &snapshot.synced_at);
+        let mut value = postcard::to_extend(&body, value).ok()?;
+        if value.len() > LARGEST {
+            return None;
+        }
+        let (head, rest) = value.split_at_mut_checked(HEAD)?;
+        let (tag, body) = rest.split_at_mut_checked(TAG)?;
+        tag.copy_from_slice(self.tag(key, head, body).as_bytes());
+        Some(value)
+    }
+
+    /// The facts of a value, whoever wrote it: any bytes may stand in Redis.
+    ///
+    /// # Errors
+    ///
+    /// [`NoFacts`] where it is not what this version of this installation wrote under the key.
+    pub fn facts(&self, key: &SetKey, value: &[u8]) -> Result<Snapshot, NoFacts> {
+        match value.first() {
+            Some(&FORM) => {}
+            Some(_) => return Err(NoFacts::OtherForm),
+            None => return Err(NoFacts::Damaged),
+        }
+        let (head, rest) = value.split_first_chunk::<HEAD>().ok_or(NoFacts::Damaged)?;
+        if rest.is_empty() {
+            return Err(NoFacts::Invalidated);
+        }
+        let (tag, body) = rest.split_first_chunk::<TAG>().ok_or(NoFacts::Damaged)?;
+        if self.tag(key, head, body) != blake3::Hash::from_bytes(*tag) {
+            return Err(NoFacts::Damaged);
+        }
+        read(head, body).ok_or(NoFacts::Damaged)
     }
 
     /// The key in Redis. The braces hold what a cluster places the key by: one octet of the
@@ -123,51 +168,6 @@ impl std::fmt::Debug for SharedIdentity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "SharedIdentity({})", self.namespace)
     }
-}
-
-/// The value of a set of facts; `None` where it is too large to be shared.
-pub(super) fn encode(
-    identity: &SharedIdentity,
-    key: &SetKey,
-    snapshot: &Snapshot,
-) -> Option<Vec<u8>> {
-    let mut value = marker(snapshot.revision);
-    value.resize(HEAD + TAG, 0);
-    // Microseconds round towards the past: never younger than it is.
-    let as_of = snapshot.as_of.as_nanosecond().div_euclid(1000);
-    let as_of = i64::try_from(as_of).unwrap_or(i64::MIN);
-    value.extend_from_slice(&as_of.to_be_bytes());
-    let body = (&snapshot.records, &snapshot.synced_at);
-    let mut value = postcard::to_extend(&body, value).ok()?;
-    if value.len() > LARGEST {
-        return None;
-    }
-    let (head, rest) = value.split_at_mut_checked(HEAD)?;
-    let (tag, body) = rest.split_at_mut_checked(TAG)?;
-    tag.copy_from_slice(identity.tag(key, head, body).as_bytes());
-    Some(value)
-}
-
-/// The facts of a value.
-pub(super) fn decode(
-    identity: &SharedIdentity,
-    key: &SetKey,
-    value: &[u8],
-) -> Result<Snapshot, NoFacts> {
-    match value.first() {
-        Some(&FORM) => {}
-        Some(_) => return Err(NoFacts::OtherForm),
-        None => return Err(NoFacts::Damaged),
-    }
-    let (head, rest) = value.split_first_chunk::<HEAD>().ok_or(NoFacts::Damaged)?;
-    if rest.is_empty() {
-        return Err(NoFacts::Invalidated);
-    }
-    let (tag, body) = rest.split_first_chunk::<TAG>().ok_or(NoFacts::Damaged)?;
-    if identity.tag(key, head, body) != blake3::Hash::from_bytes(*tag) {
-        return Err(NoFacts::Damaged);
-    }
-    read(head, body).ok_or(NoFacts::Damaged)
 }
 
 /// What is left where facts were invalidated.
@@ -246,8 +246,8 @@ mod tests {
     #[test]
     fn a_value_reads_back() {
         let (identity, key) = (identity(), key());
-        let value = encode(&identity, &key, &snapshot()).unwrap();
-        assert_eq!(decode(&identity, &key, &value), Ok(snapshot()));
+        let value = identity.value(&key, &snapshot()).unwrap();
+        assert_eq!(identity.facts(&key, &value), Ok(snapshot()));
         assert_eq!(value.first(), Some(&FORM));
         assert_eq!(value.get(1..HEAD), Some(&9_u64.to_be_bytes()[..]));
     }
@@ -257,8 +257,8 @@ mod tests {
         for nanosecond in [1_i128, -1, 1_767_225_600_000_000_999] {
             let mut young = snapshot();
             young.as_of = Timestamp::from_nanosecond(nanosecond).unwrap();
-            let value = encode(&identity(), &key(), &young).unwrap();
-            let read = decode(&identity(), &key(), &value).unwrap();
+            let value = identity().value(&key(), &young).unwrap();
+            let read = identity().facts(&key(), &value).unwrap();
             assert!(read.as_of <= young.as_of, "{nanosecond}");
         }
     }
@@ -267,21 +267,21 @@ mod tests {
     fn a_marker_is_no_facts() {
         let marker = marker(Revision(3));
         assert_eq!(marker.len(), HEAD);
-        let read = decode(&identity(), &key(), &marker);
+        let read = identity().facts(&key(), &marker);
         assert_eq!(read, Err(NoFacts::Invalidated));
     }
 
     #[test]
     fn a_value_of_another_key_or_installation_is_none() {
-        let value = encode(&identity(), &key(), &snapshot()).unwrap();
+        let value = identity().value(&key(), &snapshot()).unwrap();
         let other = SetKey::of(&[Handle::name("example.com")]);
-        assert_eq!(decode(&identity(), &other, &value), Err(NoFacts::Damaged));
+        assert_eq!(identity().facts(&other, &value), Err(NoFacts::Damaged));
         for stranger in [
             SharedIdentity::derive(b"another key for tests", "store"),
             SharedIdentity::derive(b"a key for tests, known to all", "another store"),
             SharedIdentity::derive(b"a key for tests, known to alls", "tore"),
         ] {
-            assert_eq!(decode(&stranger, &key(), &value), Err(NoFacts::Damaged));
+            assert_eq!(stranger.facts(&key(), &value), Err(NoFacts::Damaged));
             assert_ne!(stranger.key(&key()), identity().key(&key()));
             assert_ne!(stranger.channel(), identity().channel());
         }
@@ -292,7 +292,7 @@ mod tests {
         let mut large = snapshot();
         let record = large.records[0].clone();
         large.records = vec![record; 20_000];
-        assert_eq!(encode(&identity(), &key(), &large), None);
+        assert_eq!(identity().value(&key(), &large), None);
     }
 
     #[test]
@@ -313,20 +313,20 @@ mod tests {
             more in proptest::collection::vec(any::<u8>(), 0..4),
         ) {
             let (identity, key) = (identity(), key());
-            let whole = encode(&identity, &key, &snapshot()).unwrap();
+            let whole = identity.value(&key, &snapshot()).unwrap();
             let mut value = whole.clone();
             for (place, flip) in flips {
                 let place = place.index(value.len());
                 value[place] ^= flip;
             }
             if value != whole {
-                prop_assert!(decode(&identity, &key, &value).is_err());
+                prop_assert!(identity.facts(&key, &value).is_err());
             }
             let cut = cut.index(whole.len());
-            prop_assert!(decode(&identity, &key, &whole[..cut]).is_err());
+            prop_assert!(identity.facts(&key, &whole[..cut]).is_err());
             if !more.is_empty() {
                 let longer = [&whole[..], &more].concat();
-                prop_assert!(decode(&identity, &key, &longer).is_err());
+                prop_assert!(identity.facts(&key, &longer).is_err());
             }
         }
 
@@ -334,7 +334,7 @@ mod tests {
         fn behaviour_22_garbage_is_no_facts(
             garbage in proptest::collection::vec(any::<u8>(), 0..300),
         ) {
-            prop_assert!(decode(&identity(), &key(), &garbage).is_err());
+            prop_assert!(identity().facts(&key(), &garbage).is_err());
         }
 
         /// Even under a right tag, as an old version may have set it, garbage does not become
@@ -347,7 +347,7 @@ mod tests {
             let head = marker(Revision(1));
             let tag = identity.tag(&key, &head, &body);
             let value = [&head[..], tag.as_bytes(), &body].concat();
-            if let Ok(snapshot) = decode(&identity, &key, &value) {
+            if let Ok(snapshot) = identity.facts(&key, &value) {
                 prop_assert_eq!(snapshot.revision, Revision(1));
             }
         }
