@@ -23,6 +23,10 @@ static POLICY: LazyLock<Policy> = LazyLock::new(policy);
 
 /// Takes the input for a value as it stands; for what follows a right tag; and, where it begins
 /// with a brace, for the records of a value, with the octets behind a NUL turned over in it.
+///
+/// # Panics
+///
+/// Where a property is broken.
 pub fn run(input: &[u8]) {
     let identity = SharedIdentity::derive(KEY, STORE);
     let key = SetKey::of(&[Handle::name("sample-shop.cn")]);

@@ -24,6 +24,10 @@ const LANGUAGES: [Language; 2] = [Language::English, Language::Chinese];
 
 /// Reads the first line as a certificate of every kind and as a name, and holds the second line,
 /// if there is one, against it.
+///
+/// # Panics
+///
+/// Where a property is broken.
 pub fn run(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let (first, second) = text.split_once('\n').unwrap_or((&text, ""));

@@ -38,6 +38,10 @@ thread_local! {
 
 /// Reads the input as a file. Where the first octet is 1 or 2, what follows the second is
 /// compressed first, with gzip or zstd, as many times over as the second says.
+///
+/// # Panics
+///
+/// Where a property is broken.
 pub fn run(input: &[u8]) {
     let runtime = RUNTIME.take().unwrap_or_else(|| {
         tokio::runtime::Builder::new_current_thread()
@@ -210,39 +214,42 @@ fn blank(wire: &mut v1::Record, found: &mut Vec<String>) {
             .and_then(v1_kind)
     };
     let mut names = Vec::new();
-    match &mut wire.record {
-        Some(Wire::Subject(subject)) => {
-            let _ = certificate(&mut subject.certificate);
-            for person in &mut subject.people {
-                let kind = certificate(&mut person.certificate);
-                if Holder::of(kind) == Holder::Person {
-                    names.push(std::mem::take(&mut person.name));
-                }
-            }
-            for parent in &mut subject.parents {
-                let _ = certificate(&mut parent.certificate);
+    if let Some(Wire::Subject(subject)) = &mut wire.record {
+        let _ = certificate(&mut subject.certificate);
+        for person in &mut subject.people {
+            let kind = certificate(&mut person.certificate);
+            if Holder::of(kind) == Holder::Person {
+                names.push(std::mem::take(&mut person.name));
             }
         }
-        Some(Wire::Licence(licence)) => {
-            let _ = certificate(&mut licence.holder_certificate);
+        for parent in &mut subject.parents {
+            let _ = certificate(&mut parent.certificate);
         }
-        Some(Wire::Registration(registration)) => {
-            if let Some(registrant) = &mut registration.registrant {
-                let kind = certificate(&mut registrant.certificate);
-                if Holder::of(kind) == Holder::Person {
-                    names.push(std::mem::take(&mut registrant.name));
-                }
-            }
+    }
+    if let Some(Wire::Licence(licence)) = &mut wire.record {
+        let _ = certificate(&mut licence.holder_certificate);
+    }
+    if let Some(Wire::Registration(registration)) = &mut wire.record
+        && let Some(registrant) = &mut registration.registrant
+    {
+        let kind = certificate(&mut registrant.certificate);
+        if Holder::of(kind) == Holder::Person {
+            names.push(std::mem::take(&mut registrant.name));
         }
-        Some(Wire::Block(v1::Block {
-            target: Some(v1::block::Target::Certificate(blocked)),
-            ..
-        })) => found.push(std::mem::take(&mut blocked.number)),
-        Some(Wire::Approval(v1::Approval {
-            holder: Some(v1::approval::Holder::HolderCertificate(holder)),
-            ..
-        })) => found.push(std::mem::take(&mut holder.number)),
-        _ => {}
+    }
+    if let Some(Wire::Block(v1::Block {
+        target: Some(v1::block::Target::Certificate(blocked)),
+        ..
+    })) = &mut wire.record
+    {
+        names.push(std::mem::take(&mut blocked.number));
+    }
+    if let Some(Wire::Approval(v1::Approval {
+        holder: Some(v1::approval::Holder::HolderCertificate(holder)),
+        ..
+    })) = &mut wire.record
+    {
+        names.push(std::mem::take(&mut holder.number));
     }
     found.append(&mut names);
 }

@@ -11,6 +11,10 @@ use icpgate_policy::numbers::{
 const YEAR: i16 = 2026;
 
 /// Reads the input as a number in each way, and as a page.
+///
+/// # Panics
+///
+/// Where a property is broken.
 pub fn run(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let strict = Number::parse(&text, Mode::Strict, YEAR);

@@ -15,6 +15,10 @@ use jiff::{SignedDuration, Timestamp};
 const LONGEST: usize = 32 * 1024;
 
 /// Compiles the input as a document of this provider.
+///
+/// # Panics
+///
+/// Where a property is broken.
 pub fn run(input: &[u8]) {
     let Ok(document) = std::str::from_utf8(input) else {
         return;

@@ -17,17 +17,17 @@ use icpgate_policy::records::{Handle, Record};
 use jiff::{SignedDuration, Timestamp};
 
 /// Provider whose access links the sample has.
-pub const PROVIDER: &str = "self";
+pub(crate) const PROVIDER: &str = "self";
 
 /// Newest revision of the registry.
-pub const HEAD: Revision = Revision(9);
+pub(crate) const HEAD: Revision = Revision(9);
 
 /// Monday noon in Beijing and a little, no holiday near.
-pub static NOW: LazyLock<Timestamp> =
+pub(crate) static NOW: LazyLock<Timestamp> =
     LazyLock::new(|| "2026-03-16T04:00:07.5Z".parse().expect("an instant"));
 
 /// The records of the sample, as the store has them.
-pub static RECORDS: LazyLock<Vec<Fact<Record>>> = LazyLock::new(|| {
+pub(crate) static RECORDS: LazyLock<Vec<Fact<Record>>> = LazyLock::new(|| {
     let intake = intake();
     let text = icpgate::sample::records(*NOW, PROVIDER);
     let records = text.lines().map(|line| {
@@ -39,13 +39,13 @@ pub static RECORDS: LazyLock<Vec<Fact<Record>>> = LazyLock::new(|| {
 });
 
 /// A shipped policy.
-pub fn policy() -> Policy {
+pub(crate) fn policy() -> Policy {
     let document = shipped("mainland-strict").expect("the policy is shipped");
     Policy::compile(document, PROVIDER).expect("a shipped policy compiles")
 }
 
 /// The edge, with a key that is no secret.
-pub fn intake() -> Intake {
+pub(crate) fn intake() -> Intake {
     Intake {
         sealer: Sealer::new(b"a key for fuzzing, known to all").expect("the key is long enough"),
         suffixes: Arc::new(policy().suffixes),
@@ -54,7 +54,7 @@ pub fn intake() -> Intake {
 }
 
 /// A record as it is once it was written, an hour ago.
-pub fn fact(new: NewRecord) -> Fact<Record> {
+pub(crate) fn fact(new: NewRecord) -> Fact<Record> {
     Fact {
         value: new.record,
         provenance: Provenance {
@@ -68,13 +68,13 @@ pub fn fact(new: NewRecord) -> Fact<Record> {
 
 /// A store in memory that holds the sample, takes decisions, and no records.
 #[derive(Default)]
-pub struct Memory {
+pub(crate) struct Memory {
     decisions: Mutex<HashMap<String, NewDecision>>,
 }
 
 impl Memory {
     /// Takes a decision out, so that the store never grows.
-    pub fn take(&self, decision_id: &str) -> Option<NewDecision> {
+    pub(crate) fn take(&self, decision_id: &str) -> Option<NewDecision> {
         let mut decisions = self.decisions.lock().expect("nobody panicked");
         let taken = decisions.remove(decision_id);
         decisions.clear();

@@ -18,7 +18,7 @@ use icpgate_policy::codes::{
 };
 use icpgate_policy::domain_name::is_under;
 use icpgate_policy::explain::Language;
-use icpgate_policy::records::{BlockTarget, Record};
+use icpgate_policy::records::{BlockTarget, Record, RecordDomain, Service};
 use jiff::{SignedDuration, Timestamp};
 use prost::Message as _;
 use tokio::runtime::Runtime;
@@ -39,9 +39,13 @@ thread_local! {
 
 /// Takes the input for a question, in its JSON form where it begins with a brace and else encoded,
 /// and asks it twice.
+///
+/// # Panics
+///
+/// Where a property is broken.
 pub fn run(input: &[u8]) {
     let Some(wire) = read(input) else { return };
-    WORLD.with_borrow_mut(|world| ask(world.get_or_insert_with(World::new), wire));
+    WORLD.with_borrow_mut(|world| ask(world.get_or_insert_with(World::new), &wire));
 }
 
 fn read(input: &[u8]) -> Option<v1::CheckProvisioningRequest> {
@@ -71,7 +75,7 @@ impl World {
             bounds: CacheBounds {
                 ttl: Duration::from_mins(10),
                 absent_ttl: Duration::from_mins(1),
-                load_timeout: Duration::from_secs(60),
+                load_timeout: Duration::from_mins(1),
                 max_loads: 4,
             },
             completeness: Completeness {
@@ -100,7 +104,7 @@ impl World {
     }
 }
 
-fn ask(world: &World, wire: v1::CheckProvisioningRequest) {
+fn ask(world: &World, wire: &v1::CheckProvisioningRequest) {
     let question = match world.gate.question(wire.clone()) {
         Ok(question) => question,
         Err(GateError::Malformed(violations)) => {
@@ -175,73 +179,29 @@ fn deserved(served: &Served) {
     if verdict != Verdict::Allow || !request.needs_facts() {
         return;
     }
-    let name = request.host_name().expect("only a name is allowed");
-    let covers = |above: &str| is_under(name.ascii(), above);
-    let blocked = RECORDS.iter().any(|record| match &record.value {
-        Record::Block(block) => {
-            let begun = block.since.is_none_or(|since| since <= *NOW);
-            let ended = block.until.is_some_and(|until| until <= *NOW);
-            let here = match &block.target {
-                BlockTarget::Domain(domain) => covers(domain.ascii()),
-                BlockTarget::Certificate(_) => false,
-            };
-            begun && !ended && here
-        }
-        _ => false,
-    });
-    assert!(!blocked, "{decision:?}");
+    let name = request.host_name().expect("only a name is allowed").ascii();
+    assert!(!is_blocked(name), "{decision:?}");
     if profile.purpose == Purpose::PreFiling {
         return;
     }
-    let mut filings = RECORDS
-        .iter()
-        .filter_map(|record| match &record.value {
-            Record::Service(service) => Some(service),
-            _ => None,
-        })
-        .filter(|service| {
-            service.domains.iter().any(|domain| {
-                covers(domain.ascii()) && is_under(domain.ascii(), name.registrable())
-            }) && matches!(
-                service.status,
-                ServiceStatus::Active | ServiceStatus::Changing
-            ) && !service.access_restricted
-        });
-    let deserved = filings.any(|service| {
-        let subjects = RECORDS.iter().filter_map(|record| match &record.value {
-            Record::Subject(subject) => Some(subject),
-            _ => None,
-        });
-        let Some(subject) = subjects
-            .into_iter()
-            .find(|subject| subject.subject_number == service.service_number.subject())
-        else {
+    let registrable = request.host_name().expect("a name").registrable();
+    let deserved = RECORDS.iter().any(|record| {
+        let Record::Service(service) = &record.value else {
             return false;
         };
-        let linked = RECORDS.iter().any(|record| match &record.value {
-            Record::Access(access) => {
-                access.service_number == service.service_number
-                    && access.provider_id.as_ref() == PROVIDER
-            }
-            Record::Application(application) => {
-                application.provider_id.as_ref() == PROVIDER
-                    && is_under(name.ascii(), application.domain.ascii())
-            }
-            _ => false,
-        });
+        let covers = |domain: &RecordDomain| {
+            is_under(name, domain.ascii()) && is_under(domain.ascii(), registrable)
+        };
+        let in_force = matches!(
+            service.status,
+            ServiceStatus::Active | ServiceStatus::Changing
+        );
         let must_be_linked = matches!(profile.product, Product::Hosting | Product::ReverseProxy);
-        let licensed = subject.subject_number.as_licence().is_some()
-            || RECORDS.iter().any(|record| match &record.value {
-                Record::Licence(licence) => {
-                    licence.holder_certificate == subject.certificate
-                        && licence.status == LicenceStatus::Active
-                }
-                _ => false,
-            });
-        let must_be_licensed = profile.site.payment_enabled;
-        subject.status == SubjectStatus::Active
-            && (linked || !must_be_linked)
-            && (!must_be_licensed || licensed && subject.nature != SubjectNature::Individual)
+        in_force
+            && !service.access_restricted
+            && service.domains.iter().any(covers)
+            && subject_allows(service, profile.site.payment_enabled)
+            && (!must_be_linked || is_linked(service, name))
     });
     assert!(
         deserved,
@@ -253,6 +213,55 @@ fn deserved(served: &Served) {
         evidence.any(|evidence| evidence.kind == RecordKind::Service),
         "{decision:?}"
     );
+}
+
+fn is_blocked(name: &str) -> bool {
+    RECORDS.iter().any(|record| {
+        let Record::Block(block) = &record.value else {
+            return false;
+        };
+        let begun = block.since.is_none_or(|since| since <= *NOW);
+        let ended = block.until.is_some_and(|until| until <= *NOW);
+        let here = match &block.target {
+            BlockTarget::Domain(domain) => is_under(name, domain.ascii()),
+            BlockTarget::Certificate(_) => false,
+        };
+        begun && !ended && here
+    })
+}
+
+/// Whether the subject stands, and may take payments if it does.
+fn subject_allows(service: &Service, payment: bool) -> bool {
+    RECORDS.iter().any(|record| {
+        let Record::Subject(subject) = &record.value else {
+            return false;
+        };
+        let licensed = RECORDS.iter().any(|record| {
+            matches!(&record.value, Record::Licence(licence)
+                if licence.holder_certificate == subject.certificate
+                    && licence.status == LicenceStatus::Active)
+        });
+        let may_sell = subject.nature != SubjectNature::Individual
+            && (licensed || subject.subject_number.as_licence().is_some());
+        subject.subject_number == service.service_number.subject()
+            && subject.status == SubjectStatus::Active
+            && (may_sell || !payment)
+    })
+}
+
+/// Whether this provider is an access provider of the service, or about to be.
+fn is_linked(service: &Service, name: &str) -> bool {
+    RECORDS.iter().any(|record| {
+        if let Record::Access(access) = &record.value {
+            return access.service_number == service.service_number
+                && access.provider_id.as_ref() == PROVIDER;
+        }
+        if let Record::Application(application) = &record.value {
+            return application.provider_id.as_ref() == PROVIDER
+                && is_under(name, application.domain.ascii());
+        }
+        false
+    })
 }
 
 /// What is sent is what can be read again, with the words that a caller needs.
