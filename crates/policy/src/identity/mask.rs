@@ -44,7 +44,8 @@ pub(super) fn person(name: &str) -> String {
     }
     let simplified: String = name.chars().map(crate::script::simplify).take(2).collect();
     let compound = COMPOUND_SURNAMES.contains(&simplified.as_str());
-    let length = name.chars().count();
+    // Punctuation stays as it is, so it does not hide a name of one character.
+    let length = name.chars().filter(|&c| hide(c) == '*').count();
     let shown = match (length, compound) {
         (1, _) => 0,
         (3.., true) => 2,

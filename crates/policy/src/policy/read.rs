@@ -119,10 +119,14 @@ pub(super) fn from_source(source: PolicySource) -> Result<Policy, PolicyError> {
         Some(policy) if reader.problems.is_empty() => Ok(policy),
         Some(_) | None => {
             reader.problems.sort_by(|a, b| a.0.cmp(&b.0));
-            reader.problems.dedup();
-            Err(PolicyError {
-                problems: reader.problems,
-            })
+            // Equal ones need not stand side by side: an entry may be there twice.
+            let mut problems = Vec::with_capacity(reader.problems.len());
+            for problem in reader.problems {
+                if !problems.contains(&problem) {
+                    problems.push(problem);
+                }
+            }
+            Err(PolicyError { problems })
         }
     }
 }
