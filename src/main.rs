@@ -9,7 +9,8 @@ use icpgate::cli::{self, Cli};
 use icpgate::clock::SystemClock;
 
 /// Answers are made of many small pieces that one thread takes and another gives back; the
-/// allocator of the system spent a fifth of a screening on them.
+/// allocator of the system spent a fifth of a screening on them. Without huge pages (its feature
+/// `no_thp`): with them a server at rest has 48 MiB where it has 21.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
