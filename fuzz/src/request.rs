@@ -19,7 +19,7 @@ use icpgate_policy::codes::{
 use icpgate_policy::domain_name::is_under;
 use icpgate_policy::explain::Language;
 use icpgate_policy::records::{BlockTarget, Record, RecordDomain, Service};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use prost::Message as _;
 use tokio::runtime::Runtime;
 use tokio_util::task::TaskTracker;
@@ -299,7 +299,8 @@ fn replayed(recorded: NewDecision, served: &Served) {
         facts: recorded.facts.bytes.to_vec(),
         policy: recorded.policy.bytes.to_vec(),
         decided_at: recorded.decided_at,
-        orders: Vec::<(String, Timestamp)>::new(),
+        orders: Vec::new(),
+        callers: Vec::new(),
     };
     let again = replay(&recorded, &served.decision_id.to_string());
     assert_eq!(again.ok().as_ref(), Some(&recorded.answer), "{served:?}");
