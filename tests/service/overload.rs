@@ -65,6 +65,11 @@ async fn behaviour_17_orders_keep_their_capacity_and_the_rest_is_told_to_come_ba
     assert_eq!(after.refused, 0, "{after:?}");
 }
 
+/// What a server may have: 16 384 answers of up to 8 KiB that wait to be recorded where the store is
+/// slow, 72 MiB of marks of recorded ones, 32 MiB of answers, the cache, the program and one batch.
+#[cfg(target_os = "linux")]
+const MOST_KIB: u64 = 320 * 1024;
+
 /// Names that nobody has asked for before, for as long as one likes: memory stays within bounds.
 #[cfg(target_os = "linux")]
 #[expect(clippy::disallowed_methods, reason = "whoever runs the tests decides")]
@@ -89,15 +94,13 @@ async fn behaviour_18_a_flood_of_unique_names_stays_within_memory() {
         names += 500;
         grown.push(program.resident());
     }
-    // Caches, queues and what is remembered are full after a part of the time.
-    let warm = grown[grown.len() / 3];
-    let last = *grown.last().unwrap();
+    let (early, last) = (grown[grown.len() / 3], *grown.last().unwrap());
     say(&format!(
         "{names} names; {} MiB after a third, {} MiB at the end",
-        warm / 1024,
+        early / 1024,
         last / 1024
     ));
-    assert!(last < warm + 64 * 1024, "from {warm} KiB to {last} KiB");
+    assert!(last < MOST_KIB, "from {early} KiB to {last} KiB");
     drop(client);
     program.stop().await;
 }
