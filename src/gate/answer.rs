@@ -118,9 +118,7 @@ impl DecisionId {
         hasher.finalize_xof().fill(&mut id);
         Self(id)
     }
-}
 
-impl DecisionId {
     /// A mark of the decision together with a caller who asked for it.
     pub(super) fn asked_by(self, caller: &str) -> Self {
         let mut hasher = blake3::Hasher::new();

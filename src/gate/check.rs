@@ -47,8 +47,8 @@ impl Gate {
                 Err(asker) => {
                     // Boxed, so that the way that waits does not make room for itself in every
                     // call that need not.
-                    let waited = self.log.record(&served.answer, asker, false, FULL_FOR);
-                    Box::pin(waited).await.map(|_| served)
+                    let waited = self.log.wait(&served.answer, asker, FULL_FOR);
+                    Box::pin(waited).await.map(|()| served)
                 }
             };
         }
@@ -154,14 +154,13 @@ impl Gate {
             None
         } else if durable {
             self.log
-                .record(&served.answer, asked.asker, true, patience)
+                .record(&served.answer, asked.asker, patience)
                 .await?
         } else if let Err(asker) = self.log.admit(&served.answer, asked.asker) {
             // Whoever waits for the log leaves the turn to others.
             drop(turn.take());
-            self.log
-                .record(&served.answer, asker, false, patience)
-                .await?
+            self.log.wait(&served.answer, asker, patience).await?;
+            None
         } else {
             None
         };

@@ -131,30 +131,18 @@ impl Asker {
 }
 
 impl LogHandle {
-    /// Hands an answer in to be recorded; with `durable`, gives a receipt to wait for.
-    ///
-    /// A full queue is waited for as long as `patience`, so that a long screening goes at the pace
-    /// of the log; then the log is told to be full.
+    /// Hands in an answer that is to be durable before it is given; the receipt tells when it is.
+    /// `None`: it is in the store already.
     pub(super) async fn record(
         &self,
         answer: &Arc<Answer>,
         asker: Asker,
-        durable: bool,
         patience: Duration,
     ) -> Result<Option<Receipt>, GateError> {
         if self.knows(answer, &asker) {
             return Ok(None);
         }
-        let queue = if durable { &self.urgent } else { &self.queue };
-        let place = match tokio::time::timeout(patience, queue.reserve()).await {
-            Ok(Ok(place)) => place,
-            Ok(Err(_)) => return Err(LogFailure::Ended.into()),
-            Err(_) => return Err(GateError::LogFull),
-        };
-        if !durable {
-            self.send(place, answer, asker);
-            return Ok(None);
-        }
+        let place = place(&self.urgent, patience).await?;
         let (sender, receiver) = oneshot::channel();
         place.send(Entry {
             answer: Arc::clone(answer),
@@ -162,6 +150,19 @@ impl LogHandle {
             written: Some(sender),
         });
         Ok(Some(Receipt(receiver)))
+    }
+
+    /// Hands in an answer for which there was no room, as soon as there is some, so that a long
+    /// screening goes at the pace of the log; after `patience` the log is told to be full.
+    pub(super) async fn wait(
+        &self,
+        answer: &Arc<Answer>,
+        asker: Asker,
+        patience: Duration,
+    ) -> Result<(), GateError> {
+        let place = place(&self.queue, patience).await?;
+        self.send(place, answer, asker);
+        Ok(())
     }
 
     /// Hands an answer in without waiting; gives back who asked where there is no room.
@@ -197,6 +198,18 @@ impl LogHandle {
 
     fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits for room in a queue.
+async fn place(
+    queue: &mpsc::Sender<Entry>,
+    patience: Duration,
+) -> Result<mpsc::Permit<'_, Entry>, GateError> {
+    match tokio::time::timeout(patience, queue.reserve()).await {
+        Ok(Ok(place)) => Ok(place),
+        Ok(Err(_)) => Err(LogFailure::Ended.into()),
+        Err(_) => Err(GateError::LogFull),
     }
 }
 

@@ -107,9 +107,7 @@ impl LoadLayer {
             patience: limits.patience,
         }))
     }
-}
 
-impl LoadLayer {
     pub(super) fn checks(&self) -> Checks {
         Checks(Arc::clone(&self.0))
     }

@@ -23,46 +23,18 @@ macro_rules! rows {
         $row
     };
     (8, $row:literal) => {
-        concat!(
-            $row, ",", $row, ",", $row, ",", $row, ",", $row, ",", $row, ",", $row, ",", $row
-        )
-    };
-    (512, $row:literal) => {
-        concat!(
-            rows!(64, $row),
-            ",",
-            rows!(64, $row),
-            ",",
-            rows!(64, $row),
-            ",",
-            rows!(64, $row),
-            ",",
-            rows!(64, $row),
-            ",",
-            rows!(64, $row),
-            ",",
-            rows!(64, $row),
-            ",",
-            rows!(64, $row)
-        )
+        rows!(eight of $row)
     };
     (64, $row:literal) => {
+        rows!(eight of rows!(8, $row))
+    };
+    (512, $row:literal) => {
+        rows!(eight of rows!(64, $row))
+    };
+    (eight of $($rows:tt)+) => {
         concat!(
-            rows!(8, $row),
-            ",",
-            rows!(8, $row),
-            ",",
-            rows!(8, $row),
-            ",",
-            rows!(8, $row),
-            ",",
-            rows!(8, $row),
-            ",",
-            rows!(8, $row),
-            ",",
-            rows!(8, $row),
-            ",",
-            rows!(8, $row)
+            $($rows)+, ",", $($rows)+, ",", $($rows)+, ",", $($rows)+, ",",
+            $($rows)+, ",", $($rows)+, ",", $($rows)+, ",", $($rows)+
         )
     };
 }
