@@ -83,6 +83,9 @@ impl Gate {
     ) -> Vec<Result<Served, GateError>> {
         let mut answers = Vec::with_capacity(questions.len());
         let mut waiting = Vec::new();
+        // Not for many at once: those seldom ask what was asked lately, and would push out what is
+        // asked often.
+        let memo = self.memo.as_ref().filter(|_| bulk.is_none());
         // A full log is waited for once in a call, not once for each question.
         let mut patience = match bulk {
             Some((Bulk::Screening, _)) => SCREENING_WAITS,
@@ -106,7 +109,7 @@ impl Gate {
                 let answer = match facts {
                     Ok(gathered) => {
                         let answered = self
-                            .answer(policy, asked, gathered, patience, &mut turn)
+                            .answer(policy, asked, gathered, memo, patience, &mut turn)
                             .await;
                         answered.map(|(served, receipt)| {
                             waiting.extend(receipt.map(|receipt| (at, receipt)));
@@ -138,6 +141,7 @@ impl Gate {
         policy: &Arc<ActivePolicy>,
         asked: Option<Asked>,
         gathered: Gathered,
+        memo: Option<&Memo>,
         patience: Duration,
         turn: &mut Option<Turn<'_>>,
     ) -> Result<(Served, Option<Receipt>), GateError> {
@@ -146,9 +150,7 @@ impl Gate {
         };
         let durable = asked.request.profile.purpose == Purpose::Activation;
         let answered = gathered.answered;
-        // Not from the answers that are kept: a batch seldom asks what was asked lately, and would
-        // push out what is asked often.
-        let served = self.work_out(policy, asked.request, gathered, None);
+        let served = self.work_out(policy, asked.request, gathered, memo);
         // What could not be asked is no decision of record, and could not be written either.
         let receipt = if !answered {
             None

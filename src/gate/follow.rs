@@ -62,23 +62,33 @@ impl Gate {
     /// Waits for a sign that something was written: from the store, or from another replica
     /// through the shared cache.
     pub async fn sign(&self) {
+        let applied = &self.sources.caches.applied;
+        // Of most writes two signs come, and of one of its own this replica has read already.
+        let is_known = |revision| revision <= applied.revision();
         let from_store = async {
-            match self.store.changed().await {
-                Ok(()) => self.deaf.store(false, Ordering::Relaxed),
-                // Often the first that is seen of the end of a store. A look tells.
-                Err(_) if !self.deaf.swap(true, Ordering::Relaxed) => {
-                    self.sources.caches.applied.doubt();
+            loop {
+                match self.store.changed().await {
+                    Ok(told) => {
+                        self.deaf.store(false, Ordering::Relaxed);
+                        if !told.is_some_and(is_known) {
+                            break;
+                        }
+                    }
+                    // Often the first that is seen of the end of a store. A look tells.
+                    Err(_) if !self.deaf.swap(true, Ordering::Relaxed) => {
+                        applied.doubt();
+                        break;
+                    }
+                    // There is still no line. Looks at their usual pace tell enough.
+                    Err(_) => std::future::pending().await,
                 }
-                // There is still no line. Looks at their usual pace tell enough.
-                Err(_) => std::future::pending().await,
             }
         };
         let from_others = async {
-            let applied = &self.sources.caches.applied;
             match &self.sources.caches.shared {
                 Some(shared) => loop {
                     match shared.changed().await {
-                        Ok(Some(revision)) if revision <= applied.revision() => {}
+                        Ok(Some(revision)) if is_known(revision) => {}
                         Ok(_) => break,
                         Err(_) => std::future::pending().await,
                     }

@@ -267,7 +267,8 @@ pub trait Store: Send + Sync {
     /// holds for all of them. From there [`Store::touched`] reads the newest `versions` or fewer.
     async fn revision_before(&self, versions: u64) -> Result<Revision, StoreError>;
 
-    /// Waits for a sign that something was written, by this process or by another one.
+    /// Waits for a sign that something was written, by this process or by another one, and returns
+    /// the revision that it tells of, if it does: nothing is missed by whoever has seen that one.
     ///
     /// Signs only hasten: one may be false, and may be missing where the engine cannot see the
     /// other process (see its notes) or the line was down, so callers look at the log from time
@@ -278,7 +279,7 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError::Unavailable`] where the line is lost or the store is closed; the next call
     /// makes a new line, and fails where that cannot be made.
-    async fn changed(&self) -> Result<(), StoreError>;
+    async fn changed(&self) -> Result<Option<Revision>, StoreError>;
 
     /// Every version of a record, oldest first, the one that holds last; empty if there never
     /// was one. `key` is [`Record::key`].

@@ -199,7 +199,7 @@ impl Store for Watched {
         self.inner.revision_before(versions).await
     }
 
-    async fn changed(&self) -> Result<(), StoreError> {
+    async fn changed(&self) -> Result<Option<Revision>, StoreError> {
         self.inner.changed().await
     }
 

@@ -266,7 +266,7 @@ impl Store for Failing {
         self.inner.revision_before(versions).await
     }
 
-    async fn changed(&self) -> Result<(), StoreError> {
+    async fn changed(&self) -> Result<Option<Revision>, StoreError> {
         self.inner.changed().await
     }
 

@@ -94,7 +94,7 @@ impl Store for Faulty {
         self.inner.revision_before(versions).await
     }
 
-    async fn changed(&self) -> Result<(), StoreError> {
+    async fn changed(&self) -> Result<Option<Revision>, StoreError> {
         self.inner.changed().await
     }
 

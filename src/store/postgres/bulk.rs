@@ -17,7 +17,7 @@ WITH counted AS (
     UPDATE revision_counter SET revision = $1, version = $2
 )
 INSERT INTO revision (revision, committed_at, first_version) VALUES ($1, $3, $4)
-RETURNING pg_notify('icpgate_changed', '')";
+RETURNING pg_notify('icpgate_changed', $1::TEXT)";
 
 const PUT_MANY_VERSIONS: &str = "
 COPY record_version (id, revision, kind, key, shown_key, source, observed_at, previous, leads,

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use icpgate_policy::facts::Revision;
 use sqlx::PgPool;
 use sqlx::postgres::PgListener;
 use tokio::sync::Mutex;
@@ -46,15 +47,15 @@ impl Line {
         }
     }
 
-    pub(super) async fn next(&self) -> Result<(), StoreError> {
+    pub(super) async fn next(&self) -> Result<Option<Revision>, StoreError> {
         let error = store_error("wait for changes");
         let mut open = self.open.lock().await;
         let Some(line) = open.as_mut() else {
             *open = Some(within(self.make()).await.map_err(error)?);
-            return Ok(());
+            return Ok(None);
         };
         match line.next().await {
-            Ok(()) => Ok(()),
+            Ok(told) => Ok(told),
             Err(lost) => {
                 *open = None;
                 Err(error(lost))
@@ -84,15 +85,18 @@ impl Line {
 impl Open {
     /// Waits for a sign. May be dropped and called again: `alive` outlives the call, so that a
     /// caller who never waits long finds out all the same.
-    async fn next(&mut self) -> Result<(), sqlx::Error> {
+    async fn next(&mut self) -> Result<Option<Revision>, sqlx::Error> {
         loop {
             let waiting = tokio::time::timeout_at(self.alive + SILENCE, self.listener.try_recv());
             match waiting.await {
-                Ok(Ok(Some(_))) => {
-                    // One sign for all that have come.
-                    while self.listener.next_buffered().is_some() {}
+                Ok(Ok(Some(mut sign))) => {
+                    // One sign for all that have come: they come in the order of the commits.
+                    while let Some(later) = self.listener.next_buffered() {
+                        sign = later;
+                    }
                     self.alive = Instant::now();
-                    return Ok(());
+                    // Other versions of the program say nothing.
+                    return Ok(sign.payload().parse().ok().map(Revision));
                 }
                 Ok(Ok(None)) => {
                     return Err(std::io::Error::from(std::io::ErrorKind::ConnectionAborted).into());

@@ -170,7 +170,7 @@ impl Store for PostgresStore {
         within(READ, "look for an earlier revision", before).await
     }
 
-    async fn changed(&self) -> Result<(), StoreError> {
+    async fn changed(&self) -> Result<Option<Revision>, StoreError> {
         self.line.next().await
     }
 

@@ -45,7 +45,7 @@ WITH counted AS (
     UPDATE revision_counter SET revision = $1, version = $2
 ), numbered AS (
     INSERT INTO revision (revision, committed_at, first_version) VALUES ($1, $3, $4)
-    RETURNING pg_notify('icpgate_changed', '')
+    RETURNING pg_notify('icpgate_changed', $1::TEXT)
 ), versions AS (
     INSERT INTO record_version (id, revision, kind, key, shown_key, source, observed_at, previous,
         leads, payload)

@@ -112,10 +112,10 @@ impl Store for SqliteStore {
         self.read_revision_before(versions).await
     }
 
-    async fn changed(&self) -> Result<(), StoreError> {
+    async fn changed(&self) -> Result<Option<Revision>, StoreError> {
         let sign = self.signs.next();
         let sign = self.readers.close_event().do_until(sign).await;
-        sign.map_err(self.error("wait for changes"))
+        sign.map(|()| None).map_err(self.error("wait for changes"))
     }
 
     async fn history(&self, kind: RecordKind, key: &str) -> Result<Vec<Fact<Record>>, StoreError> {

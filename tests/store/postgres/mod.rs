@@ -458,6 +458,19 @@ async fn connections_that_the_server_ends_are_replaced() {
 }
 
 #[tokio::test]
+async fn a_sign_tells_of_its_revision() {
+    let database = fresh().await;
+    let store = database.store().await;
+    assert_eq!(store.changed().await.unwrap(), None, "the line is new");
+    let few = vec![new(registration("a.cn", "r"))];
+    store.put(few, at(0)).await.unwrap();
+    assert_eq!(store.changed().await.unwrap(), Some(Revision(1)));
+    let many = (0..3_000).map(|number| new(registration(&format!("d{number}.cn"), "r")));
+    store.put(many.collect(), at(0)).await.unwrap();
+    assert_eq!(store.changed().await.unwrap(), Some(Revision(2)));
+}
+
+#[tokio::test]
 async fn a_lost_line_is_told_and_made_anew() {
     let database = fresh().await;
     let store = database.store().await;
