@@ -5,13 +5,16 @@
 //! repeated: what was written is unchanged then.
 //! Start at [`import()`].
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{Stream, StreamExt as _};
 use icpgate_policy::facts::Revision;
 use icpgate_policy::field::FileProblem;
 use jiff::Timestamp;
 use prost::Message as _;
+use tokio::time::Instant;
 
 use super::{Intake, Line, Violation};
 use crate::store::{NewRecord, Store, StoreError, Written};
@@ -25,6 +28,13 @@ const VIOLATIONS_KEPT: usize = 50_000;
 /// Most records that are written at once. Keys and handles come in no order, so that a write touches
 /// most pages of their trees however few records it has: the fewer writes, the better.
 const BATCH_RECORDS: usize = 20_000;
+
+/// Fewest, however slow the store is.
+const BATCH_RECORDS_LEAST: usize = 500;
+
+/// How long one write should take. Writes stand in a row, so that all others wait for it; a store on
+/// a slow or busy disk gets smaller ones.
+const BATCH_TIME: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(4);
 
 /// Octets of records that are written at once, about.
 const BATCH_OCTETS: usize = 8 * 1024 * 1024;
@@ -109,9 +119,11 @@ where
 {
     let mut tally = Tally::default();
     let mut ready: Option<Batch> = None;
+    let mut most = BATCH_RECORDS;
     loop {
         let at = now();
-        let next = async { prepare(gather(&mut lines).await, intake, at).await };
+        let batch_of = most;
+        let next = async { prepare(gather(&mut lines, batch_of).await, intake, at).await };
         let outcome = match ready.take() {
             None => next.await.map(|next| (None, next)),
             Some(batch) if batch.end => {
@@ -135,6 +147,7 @@ where
         match outcome {
             Ok((written, next)) => {
                 if let Some(written) = written {
+                    most = paced(most, written.took);
                     tally.add(written);
                     progress(&tally.progress);
                 }
@@ -176,6 +189,7 @@ struct Batch {
 struct Done {
     batch: Batch,
     written: Option<Written>,
+    took: Duration,
 }
 
 #[derive(Default)]
@@ -188,7 +202,18 @@ struct Tally {
     problem: Option<FileProblem>,
 }
 
-async fn gather<L>(lines: &mut L) -> Gathered
+/// How many records the next write may have after one of at most `most` that took so long.
+fn paced(most: usize, took: Duration) -> usize {
+    if took > *BATCH_TIME.end() {
+        (most / 2).max(BATCH_RECORDS_LEAST)
+    } else if took < *BATCH_TIME.start() {
+        (most * 2).min(BATCH_RECORDS)
+    } else {
+        most
+    }
+}
+
+async fn gather<L>(lines: &mut L, most: usize) -> Gathered
 where
     L: Stream<Item = Result<(u64, Line), FileProblem>> + Unpin,
 {
@@ -199,7 +224,7 @@ where
         problem: None,
     };
     let mut octets = 0_usize;
-    while gathered.lines.len() < BATCH_RECORDS && octets < BATCH_OCTETS {
+    while gathered.lines.len() < most && octets < BATCH_OCTETS {
         match lines.next().await {
             Some(Ok((number, line))) => {
                 octets = octets.saturating_add(octets_of(&line));
@@ -273,17 +298,26 @@ fn read(gathered: Gathered, intake: &Intake, now: Timestamp) -> Batch {
 
 async fn write(store: &dyn Store, mut batch: Batch, at: Timestamp) -> Result<Done, ImportFailure> {
     let records = std::mem::take(&mut batch.records);
+    let begun = Instant::now();
     let written = if records.is_empty() {
         None
     } else {
         Some(store.put(records, at).await?)
     };
-    Ok(Done { batch, written })
+    Ok(Done {
+        batch,
+        written,
+        took: begun.elapsed(),
+    })
 }
 
 impl Tally {
     fn add(&mut self, done: Done) {
-        let Done { batch, written } = done;
+        let Done {
+            batch,
+            written,
+            took: _,
+        } = done;
         let rejected = u64::try_from(batch.rejected.len()).unwrap_or(u64::MAX);
         self.progress.lines = self.progress.lines.saturating_add(batch.lines);
         self.progress.octets = self.progress.octets.saturating_add(batch.octets);
@@ -325,5 +359,20 @@ impl Tally {
             report: self.report(revision),
             failure,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_store_gets_smaller_writes_and_a_quick_one_larger_ones_again() {
+        let (slow, quick) = (Duration::from_secs(10), Duration::from_millis(100));
+        assert_eq!(paced(BATCH_RECORDS, slow), BATCH_RECORDS / 2);
+        assert_eq!(paced(BATCH_RECORDS_LEAST, slow), BATCH_RECORDS_LEAST);
+        assert_eq!(paced(4_000, Duration::from_secs(2)), 4_000);
+        assert_eq!(paced(4_000, quick), 8_000);
+        assert_eq!(paced(BATCH_RECORDS, quick), BATCH_RECORDS);
     }
 }

@@ -12,6 +12,10 @@ use crate::store::StoreError;
 use crate::store::encoding::Row;
 use crate::store::plan::{Holding, Plan, Version, expect_rows};
 
+/// Time-outs of a transaction that writes many records.
+pub(super) const PATIENT: &str =
+    "SET LOCAL statement_timeout = '2min'; SET LOCAL lock_timeout = '1min'";
+
 const PUT_MANY_REVISION: &str = "
 WITH counted AS (
     UPDATE revision_counter SET revision = $1, version = $2

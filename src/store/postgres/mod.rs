@@ -35,8 +35,12 @@ use super::{
 /// statement by its own time-out before; this one holds where the server does not answer at all.
 const READ: Duration = Duration::from_secs(8);
 
-/// As [`READ`], for a write: a bulk write may wait for that of another replica.
+/// As [`READ`], for a write: it may wait for that of another replica.
 const WRITE: Duration = Duration::from_secs(25);
+
+/// As [`WRITE`], for one of many records: with more pages than fit into memory it goes at the pace of
+/// the disk.
+const WRITE_MANY: Duration = Duration::from_secs(210);
 
 /// Connections of a process for questions and decisions, where nothing else is said. A server
 /// takes 100 by default, so that several replicas fit; a question takes one for less than a
@@ -143,7 +147,12 @@ impl Store for PostgresStore {
     }
 
     async fn put(&self, records: Vec<NewRecord>, at: Timestamp) -> Result<Written, StoreError> {
-        let written = within(WRITE, "put records", self.put_records(records, at)).await?;
+        let limit = if records.len() < write::MANY {
+            WRITE
+        } else {
+            WRITE_MANY
+        };
+        let written = within(limit, "put records", self.put_records(records, at)).await?;
         self.written.fetch_max(written.revision.0, Ordering::AcqRel);
         Ok(written)
     }

@@ -18,7 +18,7 @@ use crate::store::plan::{Plan, Stored, dropped_handles, expect_rows, plan};
 use crate::store::{NewRecord, StoreError, Written};
 
 /// Versions from which on a write goes by COPY.
-const MANY: usize = 256;
+pub(super) const MANY: usize = 256;
 
 /// The isolation is named because the server may have another default: a write that waited for
 /// the one before must then see it.
@@ -91,6 +91,10 @@ impl PostgresStore {
         };
         let beginning = borrowed.connection.begin_with(PUT_BEGIN);
         let mut transaction = beginning.await.map_err(error)?;
+        if rows.len() >= MANY {
+            let patient = sqlx::raw_sql(bulk::PATIENT).execute(&mut *transaction);
+            patient.await.map_err(error)?;
+        }
         let (head, last): (i64, i64) = sqlx::query_as(PUT_LOCK)
             .fetch_one(&mut *transaction)
             .await
