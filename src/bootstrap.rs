@@ -4,15 +4,15 @@ mod door;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use icpgate_policy::codes::RecordKind;
-use icpgate_policy::explain::{self, Language};
+use icpgate_policy::explain::Language;
 use icpgate_policy::facts::Revision;
 use icpgate_policy::identity::{CheckDigits, Sealer};
 use icpgate_policy::policy::{Policy, shipped};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use door::open as open_door;
@@ -23,7 +23,9 @@ use crate::config::{
     ByteSize, CacheSize, CertificateCheck, Config, MaxAge, PrivacyKey, RedisMode, ServerUrl,
     privacy_key,
 };
-use crate::gate::{ActivePolicy, CacheBounds, Caches, Completeness, Gate, LogWorker};
+use crate::gate::{
+    ActivePolicy, CacheBounds, Caches, Completeness, Gate, LogWorker, keep_for, problems,
+};
 use crate::grpc;
 use crate::intake::{self, Intake, Line};
 use crate::lifecycle::Lifecycle;
@@ -91,8 +93,6 @@ fn shared(
     tasks: TaskTracker,
 ) -> anyhow::Result<SharedCache> {
     let redis = &config.redis;
-    // Beyond this no purpose takes them.
-    let stale = Duration::try_from(policy.staleness.max_stale_recheck).unwrap_or_default();
     let options = SharedOptions {
         urls: redis.urls.as_slice().to_vec(),
         mode: match redis.mode {
@@ -104,7 +104,7 @@ fn shared(
         },
         timeout: redis.timeout,
         ca_file: redis.ca_file.clone(),
-        keep_for: stale.max(config.cache.ttl),
+        keep_for: keep_for(policy, config.cache.ttl),
         identity,
     };
     Ok(SharedCache::new(options, tasks)?)
@@ -254,6 +254,12 @@ pub async fn serve(
             },
         );
     }
+    if let Some(following) = follow_policy(config, &gate, served.clone()) {
+        lifecycle.spawn("the follower of the policy", async move {
+            following.await;
+            Ok(())
+        });
+    }
     let protection = door.protection();
     let limits = limits(config);
     let serving = Arc::clone(&gate);
@@ -274,6 +280,21 @@ pub async fn serve(
     store.close().await;
     ended?;
     Ok(())
+}
+
+/// Follows the policy's file until `stop`; `None` where a shipped policy is in force, which cannot
+/// change.
+pub fn follow_policy(
+    config: &Config,
+    gate: &Arc<Gate>,
+    stop: CancellationToken,
+) -> Option<impl Future<Output = ()> + Send + 'static> {
+    let file = workers::PolicyFile {
+        path: config.policy.file.clone()?,
+        provider_id: config.provider.id.as_str().to_owned(),
+        every: config.auth.reload_interval,
+    };
+    Some(workers::follow_policy(Arc::clone(gate), file, stop))
 }
 
 /// The configured bounds on what callers may use up.
@@ -328,17 +349,8 @@ pub fn policy(config: &Config) -> anyhow::Result<Policy> {
         }
     };
     Policy::compile(&text, config.provider.id.as_str()).map_err(|error| {
-        let problems: Vec<String> = error
-            .problems
-            .iter()
-            .map(|(path, problem)| {
-                format!(
-                    "{path}: {}",
-                    explain::policy_problem(problem, Language::English)
-                )
-            })
-            .collect();
-        anyhow::anyhow!("compile policy `{name}`:\n  {}", problems.join("\n  "))
+        let problems = problems(&error).join("\n  ");
+        anyhow::anyhow!("compile policy `{name}`:\n  {problems}")
     })
 }
 

@@ -7,6 +7,8 @@
 //! process restarts it, with a clean state.
 //! Start at [`Lifecycle::run`].
 
+mod hangups;
+
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
@@ -16,6 +18,8 @@ use std::time::Duration;
 use futures::{FutureExt as _, Stream, StreamExt as _};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+pub use hangups::Hangups;
 
 /// Longest time between the hard stop and the end of the process.
 const HARD_STOP_TIMEOUT: Duration = Duration::from_secs(2);

@@ -21,6 +21,7 @@ use super::{
     Acceptor, Auth, AuthError, AuthOptions, Closed, KeysError, Known, Mode, Opened, TlsOptions,
 };
 use crate::clock::Clock;
+use crate::lifecycle::Hangups;
 
 /// Looks whether files and keys have changed; see [`Watch::run`].
 pub struct Watch {
@@ -320,47 +321,5 @@ fn tell(error: &(dyn std::error::Error + 'static), before: &mut String) {
     if told != *before {
         tracing::error!(error, "what held before stays in force");
         *before = told;
-    }
-}
-
-/// Signals that ask to look at once.
-#[cfg(unix)]
-struct Hangups(Option<tokio::signal::unix::Signal>);
-
-#[cfg(unix)]
-impl Hangups {
-    fn new() -> Self {
-        use tokio::signal::unix::{SignalKind, signal};
-        let signals = signal(SignalKind::hangup());
-        Self(
-            signals
-                .inspect_err(|error| tracing::warn!(%error, "SIGHUP is not listened to"))
-                .ok(),
-        )
-    }
-
-    async fn next(&mut self) {
-        let heard = match &mut self.0 {
-            Some(signals) => signals.recv().await,
-            None => None,
-        };
-        if heard.is_none() {
-            std::future::pending::<()>().await;
-        }
-    }
-}
-
-/// Other systems know no such signal.
-#[cfg(not(unix))]
-struct Hangups;
-
-#[cfg(not(unix))]
-impl Hangups {
-    fn new() -> Self {
-        Self
-    }
-
-    async fn next(&mut self) {
-        std::future::pending().await
     }
 }

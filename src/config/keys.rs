@@ -166,8 +166,8 @@ settings! {
         jwt_algorithms: TokenAlgorithms = "ES256,RS256",
         /// How far the clocks of the issuer and of this machine may be apart.
         jwt_leeway: Duration = "30s",
-        /// How often certificates, callers and keys in files are looked at. SIGHUP has them looked
-        /// at at once.
+        /// How often certificates, callers and keys in files, and the policy of `policy.file`, are
+        /// looked at. SIGHUP has them looked at at once.
         reload_interval: Duration = "5s",
     }
 
@@ -265,8 +265,9 @@ settings! {
     policy: PolicyChoice {
         /// A policy that is shipped with the program. Not together with `policy.file`.
         name: PolicyName = "mainland-strict",
-        /// A policy document of your own; `icpgate policy lint FILE` checks one. Relative to the
-        /// working directory.
+        /// A policy document of your own; `icpgate policy lint FILE` checks one. A changed document
+        /// is put in force while the server runs, see docs/POLICY.md. Relative to the working
+        /// directory.
         file: Option<PathBuf> = "",
     }
 

@@ -2,7 +2,8 @@
 //!
 //! **Invariant:** the environment is read here and nowhere else; a [`Config`] is complete and
 //! valid; a report names every problem at once, each with its key, its source and its remedy.
-//! **Absent on purpose:** reloading while running; a change takes effect at the next start.
+//! **Absent on purpose:** reloading while running; a change takes effect at the next start. What
+//! stands in the files that it names, certificates, callers, keys and the policy, is another matter.
 //! Start at [`load()`]; the keys stand in the private module `keys`.
 
 mod auth;

@@ -13,6 +13,7 @@ mod follow;
 mod loads;
 mod log;
 mod memo;
+mod policy;
 mod records;
 mod render;
 mod replay;
@@ -24,14 +25,13 @@ use std::sync::atomic::AtomicBool;
 use arc_swap::ArcSwap;
 use icpgate_policy::codes::RecordKind;
 use icpgate_policy::facts::{Entitlement, Missing, Why};
-use icpgate_policy::policy::Policy;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::intake::{Intake, Question, Violation};
-use crate::store::{Content, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 use facts::Sources;
 use follow::Following;
@@ -41,6 +41,7 @@ use turns::Turns;
 pub use answer::{Answer, DecisionId, Served};
 pub use facts::{CacheBounds, Caches};
 pub use log::{LogFailure, LogWorker};
+pub use policy::{ActivePolicy, PolicyRefusal, keep_for, problems};
 pub use records::{Changes, KnownDomain, Page};
 pub use render::{render, respond};
 pub use replay::{ReplayError, replay};
@@ -54,9 +55,12 @@ pub struct Gate {
     /// Whether the store gives no signs of writes.
     deaf: AtomicBool,
     policy: ArcSwap<ActivePolicy>,
+    /// Whether the policy last seen could not be used.
+    policy_refused: AtomicBool,
     /// `None`: equal questions are answered one by one.
     memo: Option<Memo>,
-    intake: Arc<Intake>,
+    /// Follows the policy, whose suffixes it needs.
+    intake: ArcSwap<Intake>,
     clock: Arc<dyn Clock>,
     log: log::LogHandle,
     tasks: TaskTracker,
@@ -84,14 +88,6 @@ pub enum Contact {
     Held,
     /// The store does not answer: answers are stale or indeterminate, as the policy allows.
     Lost,
-}
-
-/// A policy with the content under which decisions refer to it.
-#[derive(Debug)]
-pub struct ActivePolicy {
-    /// The policy.
-    pub policy: Policy,
-    content: Content,
 }
 
 /// For which kinds of records a missing one is known to be absent.
@@ -131,24 +127,6 @@ pub enum GateError {
     },
 }
 
-impl ActivePolicy {
-    /// Prepares a policy for use.
-    ///
-    /// # Errors
-    ///
-    /// If its source cannot be encoded.
-    pub fn new(policy: Policy) -> Result<Self, postcard::Error> {
-        let bytes = postcard::to_stdvec(&policy.source)?;
-        let content = content(bytes);
-        Ok(Self { policy, content })
-    }
-
-    /// Digest of its content.
-    fn digest(&self) -> &[u8; 32] {
-        &self.content.digest
-    }
-}
-
 impl Gate {
     /// Puts the parts together; what outlives a call runs on `tasks`. The worker writes the log of decisions; it is to be run until it
     /// ends, which it does once the gate is dropped and everything is written.
@@ -177,8 +155,9 @@ impl Gate {
                 following: tokio::sync::Mutex::default(),
                 deaf: AtomicBool::new(false),
                 policy,
+                policy_refused: AtomicBool::new(false),
                 memo,
-                intake,
+                intake: ArcSwap::new(intake),
                 clock,
                 log,
                 tasks,
@@ -189,10 +168,10 @@ impl Gate {
         )
     }
 
-    /// The edge through which records and questions enter.
+    /// The edge through which records and questions enter, as it stands now.
     #[must_use]
-    pub fn intake(&self) -> &Arc<Intake> {
-        &self.intake
+    pub fn intake(&self) -> Arc<Intake> {
+        self.intake.load_full()
     }
 
     /// The store, for imports.
@@ -221,12 +200,6 @@ impl Gate {
         self.clock.now()
     }
 
-    /// Name, version and fingerprint of the policy in force.
-    #[must_use]
-    pub fn policy_version(&self) -> Arc<str> {
-        Arc::clone(&self.policy.load().policy.version)
-    }
-
     /// Parses a question.
     ///
     /// # Errors
@@ -237,6 +210,7 @@ impl Gate {
         wire: crate::proto::v1::CheckProvisioningRequest,
     ) -> Result<Question, GateError> {
         self.intake
+            .load()
             .question(wire, self.clock.now())
             .map_err(GateError::Malformed)
     }
@@ -266,11 +240,4 @@ impl Completeness {
 /// Processors that this process may use.
 fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-fn content(bytes: Vec<u8>) -> Content {
-    Content {
-        digest: *blake3::hash(&bytes).as_bytes(),
-        bytes: bytes.into(),
-    }
 }

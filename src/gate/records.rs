@@ -72,10 +72,11 @@ impl Gate {
             return Err(malformed("records", problem));
         }
         let now = self.clock.now();
+        let intake = self.intake.load_full();
         let mut parsed = Vec::with_capacity(records.len());
         let mut violations = Vec::new();
         for (index, record) in records.into_iter().enumerate() {
-            match self.intake.record(record, now) {
+            match intake.record(record, now) {
                 Ok(record) => parsed.push(record),
                 Err(found) => {
                     let outer = format!("records[{index}]");
@@ -110,7 +111,7 @@ impl Gate {
                 },
             ));
         }
-        let name = match domain_name::parse(text, &self.intake.suffixes) {
+        let name = match domain_name::parse(text, &self.intake.load().suffixes) {
             Ok(Host::Name(name)) => name,
             Ok(Host::Ip(address)) => {
                 return Err(malformed("domain", FieldProblem::DomainIsAddress(address)));

@@ -71,8 +71,9 @@ impl RecordService for Records {
         });
         let lines = Box::pin(lines);
         let gate = &self.gate;
-        let report =
-            intake::import(lines, gate.intake(), gate.store(), |_| {}, || gate.now()).await;
+        // One import, one set of suffixes, whatever becomes of the policy meanwhile.
+        let edge = gate.intake();
+        let report = intake::import(lines, &edge, gate.store(), |_| {}, || gate.now()).await;
         let revision = match &report {
             Ok(report) => report.revision,
             Err(error) => error.report.revision,

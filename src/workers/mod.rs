@@ -3,5 +3,7 @@
 //! **Invariant:** a worker ends when it is told to, and holds nothing that a call needs.
 
 mod follow;
+mod policy;
 
 pub use follow::follow;
+pub use policy::{PolicyFile, follow_policy};

@@ -1,5 +1,6 @@
 //! The table of `docs/DEGRADATION.md`, cell by cell, each test named after its row.
 
+use std::path::Path;
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -12,7 +13,7 @@ use super::database;
 use super::fleet::{Fleet, Plan, Replica, say};
 use super::oracle::{comes_back, instant};
 use super::random::now;
-use super::servers::gate::{Gate, until};
+use super::servers::gate::{Gate, Signal, until};
 use super::servers::proxy::Mode;
 use super::trouble::{TROUBLES, Trouble};
 use super::world::{World, ask, blocked, name};
@@ -209,17 +210,70 @@ async fn row_5_without_a_policy_it_does_not_start() {
     }
 }
 
-/// A policy that becomes unusable under a running program changes nothing.
+/// A policy that becomes unusable under a running program: the last good one stays, the log tells once
+/// what is wrong with all of it, and the replica stays ready. A good one is taken, without a restart.
 #[tokio::test]
 async fn row_5_the_last_good_policy_stays() {
     let seconds = Duration::from_secs;
-    let fleet = filled(1, Some((seconds(60), seconds(60)))).await;
-    let replica = &fleet.replicas[0];
+    let mut fleet = filled(1, Some((seconds(60), seconds(60)))).await;
+    let hurried = vec![("auth.reload_interval", "50ms".to_owned())];
+    let replica = fleet.replica(hurried).await;
+    fleet.replicas.push(replica);
+    let file = fleet.policy_file();
+    let [patient, replica] = &mut *fleet.replicas else {
+        panic!("two replicas")
+    };
+    let good = std::fs::read_to_string(&file).unwrap();
     let before = asked(replica, &name(0), v1::Purpose::Order).await;
-    std::fs::write(fleet.policy_file(), "broken").unwrap();
-    let after = asked(replica, &name(0), v1::Purpose::Order).await;
-    assert_eq!(after.policy_version, before.policy_version);
-    assert_eq!(after.decision_id, before.decision_id);
+    let broken = good.replace("[staleness]", "[stalenes]\nx = 1\n[staleness]");
+    for (wrong, told) in [
+        ("broken".to_owned(), vec!["not TOML"]),
+        (
+            broken.replace("max_stale_recheck = \"60s\"", "max_stale_recheck = 1"),
+            vec!["stalenes:", "staleness.max_stale_recheck:"],
+        ),
+    ] {
+        replace(&file, &wrong);
+        let line = until("the log tells what is wrong", async || {
+            let log = replica.gate.log();
+            let line = log.lines().rfind(|line| line.contains("stays in force"))?;
+            let all = told.iter().all(|told| line.contains(told));
+            all.then(|| line.to_owned())
+        })
+        .await;
+        assert!(line.contains("ERROR"), "{line}");
+        let after = asked(replica, &name(0), v1::Purpose::Order).await;
+        assert_eq!(after.policy_version, before.policy_version);
+        assert_eq!(after.verdict, before.verdict);
+        assert!(replica.gate.is_ready().await);
+    }
+    let told = replica.gate.log().matches("stays in force").count();
+    assert_eq!(told, 2, "once for each change");
+    // A good one.
+    replace(&file, &good.replace("\nversion = \"", "\nversion = \"new-"));
+    let after = until("the new policy is in force", async || {
+        let answer = asked(replica, &name(0), v1::Purpose::Order).await;
+        (answer.policy_version != before.policy_version).then_some(answer)
+    })
+    .await;
+    let line = format!("{} -> {}", before.policy_version, after.policy_version);
+    assert!(replica.gate.log().contains(&line), "{}", replica.gate.log());
+    // The other looks when it is told to.
+    let answer = asked(patient, &name(0), v1::Purpose::Order).await;
+    assert_eq!(answer.policy_version, before.policy_version);
+    patient.gate.process().signal(Signal::HangUp);
+    until("the other has it in force too", async || {
+        let answer = asked(patient, &name(0), v1::Purpose::Order).await;
+        (answer.policy_version == after.policy_version).then_some(())
+    })
+    .await;
+}
+
+/// As operators are told to: a new file in the place of the old one.
+fn replace(file: &Path, document: &str) {
+    let new = file.with_extension("new");
+    std::fs::write(&new, document).unwrap();
+    std::fs::rename(new, file).unwrap();
 }
 
 /// The log of decisions takes nothing while records can be read: orders are answered until its
@@ -304,8 +358,12 @@ async fn filled(replicas: usize, stale: Option<(Duration, Duration)>) -> Fleet {
         replicas,
         redis: true,
         stale,
-        // Whether Redis answers in time is not the question here.
-        settings: vec![("redis.timeout", "500ms".to_owned())],
+        settings: vec![
+            // Whether Redis answers in time is not the question here.
+            ("redis.timeout", "500ms".to_owned()),
+            // Files are looked at when the process is told to.
+            ("auth.reload_interval", "1h".to_owned()),
+        ],
         ..Plan::default()
     })
     .await;

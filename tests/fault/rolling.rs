@@ -3,17 +3,18 @@
 //!
 //! `ICPGATE_FAULT_RESTARTS` sets how many restarts there are.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::error::Error as _;
 use std::net::SocketAddr;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use icpgate::proto::v1;
 use icpgate::proto::v1::provisioning_service_client::ProvisioningServiceClient;
 use rand::rngs::StdRng;
-use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
@@ -32,6 +33,9 @@ const ALIVE_MS: std::ops::Range<u64> = 500..900;
 /// Callers at once.
 const CALLERS: u64 = 6;
 
+/// How long a replica is left alone where nobody was found, if there are others.
+const AVOIDED: Duration = Duration::from_secs(1);
+
 /// What callers saw.
 #[derive(Default)]
 struct Seen {
@@ -39,6 +43,10 @@ struct Seen {
     places: Mutex<Vec<SocketAddr>>,
     /// First and second attempts, by what came of them.
     attempts: [Mutex<BTreeMap<String, u64>>; 2],
+    /// Replicas that were ended in order, and those that were killed.
+    ended: [AtomicU64; 2],
+    /// Orders that were not answered when they were asked again either.
+    lost: Mutex<Vec<String>>,
 }
 
 #[tokio::test]
@@ -70,7 +78,7 @@ async fn behaviour_15_restarts_of_replicas_lose_no_order_that_is_asked_again_onc
         futures::future::join_all(callers),
     );
     say(&format!("{:40} {:>10} {:>10}", "code", "first", "second"));
-    let [first, second] = seen.attempts.map(|codes| codes.into_inner().unwrap());
+    let [first, second] = seen.attempts.each_ref().map(|codes| codes.lock().unwrap().clone());
     for code in first
         .keys()
         .chain(second.keys().filter(|code| !first.contains_key(*code)))
@@ -82,11 +90,25 @@ async fn behaviour_15_restarts_of_replicas_lose_no_order_that_is_asked_again_onc
             count(&second)
         ));
     }
-    assert!(second.keys().all(|code| code == OK), "{second:?}");
-    assert!(first[OK] > restarts, "{first:?}");
+    let answered = |codes: &BTreeMap<String, u64>| -> u64 {
+        let answers = codes.iter().filter(|(code, _)| code.starts_with(OK));
+        answers.map(|(_, count)| count).sum()
+    };
+    let all: u64 = first.values().sum();
+    say(&format!(
+        "{all} orders, {} answered at first, {} when asked again; {} by SIGTERM, {} by kill -9",
+        answered(&first),
+        answered(&second),
+        seen.ended[0].load(Ordering::Relaxed),
+        seen.ended[1].load(Ordering::Relaxed),
+    ));
+    let lost = seen.lost.into_inner().unwrap();
+    assert!(lost.is_empty(), "{lost:#?}");
+    assert_eq!(answered(&first) + answered(&second), all);
+    assert!(answered(&first) > restarts, "{first:?}");
 }
 
-/// What is said of an answer.
+/// How what is said of an answer begins.
 const OK: &str = "OK";
 
 impl Seen {
@@ -104,10 +126,12 @@ impl Seen {
             let victim = dice.random_range(0..fleet.replicas.len());
             let gate = &mut fleet.replicas[victim].gate;
             if dice.random_bool(0.5) {
+                self.ended[0].fetch_add(1, Ordering::Relaxed);
                 gate.process().signal(Signal::Terminate);
                 let status = gate.process().wait().await;
                 assert_eq!(status.code(), Some(0), "{}", gate.log());
             } else {
+                self.ended[1].fetch_add(1, Ordering::Relaxed);
                 gate.process().kill().await;
             }
             gate.restart().await;
@@ -116,59 +140,95 @@ impl Seen {
         stop.cancel();
     }
 
-    /// Places orders, and asks another replica once where there is no answer.
+    /// Places orders, one after the other.
     async fn order(&self, world: World, seed: u64, stop: &CancellationToken) {
         let mut dice = StdRng::seed_from_u64(seed);
-        let mut channels = HashMap::new();
-        // Where this caller found nobody; like any balancer he goes elsewhere first.
-        let mut down = HashSet::new();
+        let mut caller = Caller {
+            seen: self,
+            channels: HashMap::new(),
+            avoided: HashMap::new(),
+            turn: dice.random_range(0..1000),
+        };
         while !stop.is_cancelled() {
             let question = v1::CheckProvisioningRequest {
                 purpose: v1::Purpose::Order as i32,
                 ..world.question(&mut dice)
             };
-            let mut failed: Option<(SocketAddr, Status)> = None;
-            for attempt in 0..2 {
-                let places = self.places.lock().unwrap().clone();
-                let up: Vec<SocketAddr> = places
-                    .iter()
-                    .filter(|place| !down.contains(*place))
-                    .copied()
-                    .collect();
-                let place = *up.choose(&mut dice).unwrap_or(&places[0]);
-                let channel: &Channel = channels.entry(place).or_insert_with(|| {
-                    let endpoint = Channel::from_shared(format!("http://{place}")).unwrap();
-                    endpoint.connect_lazy()
-                });
-                let mut client = ProvisioningServiceClient::new(channel.clone());
-                let answer = client.check_provisioning(question.clone()).await;
-                let told = told(answer.as_ref().err());
-                *self.attempts[attempt]
-                    .lock()
-                    .unwrap()
-                    .entry(told)
-                    .or_default() += 1;
-                match answer {
-                    Ok(_) => break,
-                    Err(status) => {
-                        assert!(
-                            attempt == 0,
-                            "asked twice, at {place} the second time: {failed:?}, {status:?}"
-                        );
-                        down.insert(place);
-                        failed = Some((place, status));
-                    }
-                }
+            caller.order(question).await;
+        }
+    }
+
+    fn note(&self, attempt: usize, told: String) {
+        let mut codes = self.attempts[attempt].lock().unwrap();
+        *codes.entry(told).or_default() += 1;
+    }
+}
+
+/// A caller as docs/RESTARTS.md wants it: it knows every replica, has a connection to each, asks
+/// them in turn, and where there is no answer asks another one, once.
+struct Caller<'s> {
+    seen: &'s Seen,
+    channels: HashMap<SocketAddr, Channel>,
+    /// Where it found nobody, and when.
+    avoided: HashMap<SocketAddr, Instant>,
+    turn: usize,
+}
+
+impl Caller<'_> {
+    async fn order(&mut self, question: v1::CheckProvisioningRequest) {
+        let first = self.next(None);
+        let Err(failed) = self.ask(0, first, question.clone()).await else {
+            return;
+        };
+        let second = self.next(Some(first));
+        if let Err(status) = self.ask(1, second, question).await {
+            let lost = format!("at {first}, {failed:?}; at {second}, {status:?}");
+            self.seen.lost.lock().unwrap().push(lost);
+        }
+    }
+
+    async fn ask(
+        &mut self,
+        attempt: usize,
+        place: SocketAddr,
+        question: v1::CheckProvisioningRequest,
+    ) -> Result<(), Status> {
+        let channel = self.channels.entry(place).or_insert_with(|| {
+            let endpoint = Channel::from_shared(format!("http://{place}")).unwrap();
+            endpoint.connect_lazy()
+        });
+        let mut client = ProvisioningServiceClient::new(channel.clone());
+        match client.check_provisioning(question).await {
+            Ok(answer) => {
+                let decision = answer.into_inner().decision.unwrap();
+                let verdict = decision.verdict().as_str_name();
+                self.seen.note(attempt, format!("{OK}, {verdict}"));
+                Ok(())
+            }
+            Err(status) => {
+                self.seen.note(attempt, told(&status));
+                self.avoided.insert(place, Instant::now());
+                Err(status)
             }
         }
+    }
+
+    /// The replica whose turn it is, without those where nobody was found lately; never `but`.
+    fn next(&mut self, but: Option<SocketAddr>) -> SocketAddr {
+        let places = self.seen.places.lock().unwrap().clone();
+        self.channels.retain(|place, _| places.contains(place));
+        self.avoided.retain(|_, since| since.elapsed() < AVOIDED);
+        let mut places: Vec<_> = places.into_iter().filter(|at| Some(*at) != but).collect();
+        if places.iter().any(|place| !self.avoided.contains_key(place)) {
+            places.retain(|place| !self.avoided.contains_key(place));
+        }
+        self.turn += 1;
+        places[self.turn % places.len()]
     }
 }
 
 /// What came of an attempt; fails where it is nothing to ask again for.
-fn told(error: Option<&Status>) -> String {
-    let Some(status) = error else {
-        return OK.to_owned();
-    };
+fn told(status: &Status) -> String {
     let source = status.source().map(|source| format!("{source:?}"));
     match (status.code(), source) {
         // The library's words for a connection that broke during a call, and for a call that was

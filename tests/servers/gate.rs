@@ -35,6 +35,8 @@ pub(crate) type Settings = Vec<(&'static str, String)>;
 pub(crate) enum Signal {
     /// It goes on after [`Signal::Stop`].
     Continue,
+    /// It is to look at its files.
+    HangUp,
     /// It is gone at once.
     Kill,
     /// It stands still and keeps everything open.
@@ -138,6 +140,11 @@ impl Gate {
         Ok(answer.into_inner().revision)
     }
 
+    /// Whether it says that it is ready.
+    pub(crate) async fn is_ready(&self) -> bool {
+        serving(self.address).await
+    }
+
     /// Everything that it wrote to its log so far, over all starts.
     pub(crate) fn log(&self) -> String {
         read_log(self.folder.path())
@@ -233,6 +240,7 @@ pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T
 pub(crate) fn send(signal: Signal, processes: &[u32]) -> bool {
     let name = match signal {
         Signal::Continue => "-CONT",
+        Signal::HangUp => "-HUP",
         Signal::Kill => "-KILL",
         Signal::Stop => "-STOP",
         Signal::Terminate => "-TERM",
@@ -252,7 +260,7 @@ async fn serve(folder: &Path, settings: &Settings) -> Result<(Process, SocketAdd
         .append(true)
         .open(folder.join("log"))
         .unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_icpgate"));
+    let mut command = Command::new(program());
     command
         .current_dir(folder)
         .arg("serve")
@@ -280,6 +288,13 @@ async fn serve(folder: &Path, settings: &Settings) -> Result<(Process, SocketAdd
         }
         assert!(begin.elapsed() < PATIENCE, "does not serve:\n{log}");
     }
+}
+
+/// The program; another one, such as one built for release, where whoever runs the tests wants it.
+#[expect(clippy::disallowed_methods, reason = "whoever runs the tests decides")]
+fn program() -> String {
+    let built = env!("CARGO_BIN_EXE_icpgate");
+    std::env::var("ICPGATE_FAULT_PROGRAM").unwrap_or_else(|_| built.to_owned())
 }
 
 async fn serving(address: SocketAddr) -> bool {

@@ -106,6 +106,7 @@ async fn harmful_callers_keep_nobody_from_being_answered() {
         }
         let others = async {
             let mut answered = 0;
+            let mut lost = false;
             let begin = Instant::now();
             while begin.elapsed() < LASTS {
                 let question = client.check_provisioning(ask("sample-shop.cn"));
@@ -116,10 +117,16 @@ async fn harmful_callers_keep_nobody_from_being_answered() {
                         let decision = answer.into_inner().decision.unwrap();
                         assert_eq!(decision.verdict(), v1::Verdict::Allow, "{name}");
                         answered += 1;
+                        lost = false;
                     }
                     // Whoever is told to come back does.
+                    Err(status) if status.code() == Code::ResourceExhausted => lost = false,
+                    // Between two harms, and where the machine is busy, nothing may be asked for so
+                    // long that the connection ends (`limits.idle_timeout`). Asked again, it is
+                    // answered.
                     Err(status) => {
-                        assert_eq!(status.code(), Code::ResourceExhausted, "{name}: {status:?}");
+                        assert!(!lost, "{name}: lost twice: {status:?}");
+                        lost = true;
                     }
                 }
             }

@@ -131,6 +131,9 @@ impl Server {
         let follower =
             icpgate::workers::follow(Arc::clone(&gate), config.cache.poll_interval, stop.clone());
         tasks.spawn(follower);
+        if let Some(following) = bootstrap::follow_policy(&config, &gate, stop.clone()) {
+            tasks.spawn(following);
+        }
         Self {
             folder,
             config,

@@ -35,6 +35,8 @@ mod outage;
 #[cfg(test)]
 mod overload;
 #[cfg(test)]
+mod policy;
+#[cfg(test)]
 mod program;
 #[cfg(test)]
 mod put;

@@ -153,7 +153,8 @@ struct Inner {
     servers: Servers,
     identity: SharedIdentity,
     timeout: Duration,
-    keep_for: Duration,
+    /// In milliseconds.
+    keep_for: AtomicU64,
     breaker: Breaker<Link>,
     jitter: u64,
     tasks: TaskTracker,
@@ -216,7 +217,7 @@ impl SharedCache {
             servers,
             identity,
             timeout,
-            keep_for,
+            keep_for: AtomicU64::new(millis(keep_for)),
             breaker: Breaker::new(LOOK, jitter, FAILURES),
             jitter,
             tasks,
@@ -229,6 +230,11 @@ impl SharedCache {
         Ok(Self {
             inner: Arc::new(inner),
         })
+    }
+
+    /// Sets the time after which facts are forgotten that are put from now on.
+    pub fn keep_for(&self, time: Duration) {
+        self.inner.keep_for.store(millis(time), Ordering::Relaxed);
     }
 
     /// The facts of each key, in the order of the keys; `None` where there are none. One round
@@ -259,7 +265,8 @@ impl SharedCache {
                 });
             }
         }
-        let kept = self.write(&PUT, &writes, self.inner.keep_for).await;
+        let keep_for = Duration::from_millis(self.inner.keep_for.load(Ordering::Relaxed));
+        let kept = self.write(&PUT, &writes, keep_for).await;
         let refused = kept.iter().filter(|kept| **kept == Some(false)).count();
         add(&self.inner.counts.refused_puts, refused);
     }
@@ -423,6 +430,10 @@ impl SharedCache {
             }
         }
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl std::fmt::Debug for SharedCache {

@@ -34,10 +34,14 @@ use crate::auth::Acceptor;
 use calls::{Calls, Entrance};
 use io::{Counted, Octets};
 use places::{Place, Places};
-use vigil::{Bounds, Signs, Verdict, Vigil};
+use vigil::{Bounds, LAST_BYTES_WITHIN, Signs, Verdict, Vigil};
 
 /// Shortest and longest pause after a connection could not be taken.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
+
+/// Connections that are taken when a listener is closed: those that its queue holds, which is 1024
+/// where the system allows as much.
+const QUEUE: usize = 1024;
 
 /// How often it is logged, at most, that connections are turned away.
 const TOLD_EVERY: Duration = Duration::from_secs(10);
@@ -97,6 +101,34 @@ pub(super) async fn serve<S>(
     let mut taken: u64 = 0;
     let mut pause = PAUSE.0;
     let mut told = Told::default();
+    let mut beyond_told = Told::default();
+    let mut take = |stream, address: SocketAddr| {
+        let place = match places.take(address.ip()) {
+            Ok(place) => place,
+            Err(beyond) => {
+                return beyond_told.tell(|more| {
+                    let key = beyond.key();
+                    tracing::warn!(key, more, peer = %address, "a connection is beyond `{key}`");
+                });
+            }
+        };
+        taken = taken.wrapping_add(1);
+        #[expect(clippy::cast_precision_loss, reason = "a jitter needs no precision")]
+        let jitter = jitter.hash_one(taken) as f64 / u64::MAX as f64;
+        let attending = attend(
+            Taken {
+                stream,
+                address,
+                jitter,
+                _place: place,
+            },
+            acceptor.clone(),
+            services.clone(),
+            limits,
+            end.clone(),
+        );
+        open.spawn(attending);
+    };
     loop {
         let connection = tokio::select! {
             biased;
@@ -119,37 +151,38 @@ pub(super) async fn serve<S>(
             }
         };
         pause = PAUSE.0;
-        let place = match places.take(address.ip()) {
-            Ok(place) => place,
-            Err(beyond) => {
-                told.tell(|more| {
-                    let key = beyond.key();
-                    tracing::warn!(key, more, peer = %address, "a connection is beyond `{key}`");
-                });
-                continue;
-            }
-        };
-        taken = taken.wrapping_add(1);
-        #[expect(clippy::cast_precision_loss, reason = "a jitter needs no precision")]
-        let jitter = jitter.hash_one(taken) as f64 / u64::MAX as f64;
-        let attending = attend(
-            Taken {
-                stream,
-                address,
-                jitter,
-                _place: place,
-            },
-            acceptor.clone(),
-            services.clone(),
-            limits,
-            end.clone(),
-        );
-        open.spawn(attending);
+        take(stream, address);
+    }
+    // Whoever the system has let in already believes to be connected, and may have sent a call. Closing
+    // the listener would cut him off.
+    for (stream, address) in let_in(listener) {
+        take(stream, address);
     }
     // Whoever comes now is refused by the system and goes elsewhere.
-    drop(listener);
     open.close();
     open.wait().await;
+}
+
+/// Connections that wait in the queue of a listener, which is closed.
+fn let_in(listener: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
+    let Ok(listener) = listener.into_std() else {
+        return Vec::new();
+    };
+    let mut waiting = Vec::new();
+    while waiting.len() < QUEUE {
+        match listener.accept() {
+            Ok((stream, address)) => {
+                let stream = stream.set_nonblocking(true).map(|()| stream);
+                if let Ok(stream) = stream.and_then(TcpStream::from_std) {
+                    waiting.push((stream, address));
+                }
+            }
+            Err(error) if of_the_peer(&error) => {}
+            // It does not block: nobody waits any more.
+            Err(_) => break,
+        }
+    }
+    waiting
 }
 
 /// What answers the calls.
@@ -207,9 +240,10 @@ async fn attend<S>(
     }
     let accepting = timeout(limits.handshake, acceptor.accept(taken.stream, address));
     let accepted = tokio::select! {
-        accepted = accepting => accepted,
-        () = end.leave.cancelled() => return,
+        biased;
         () = end.drop.cancelled() => return,
+        accepted = accepting => accepted,
+        () = left_alone(&end.leave) => return,
     };
     let (io, peer) = match accepted {
         Ok(Ok(accepted)) => accepted,
@@ -241,6 +275,12 @@ async fn attend<S>(
     drive(io, entrance, vigil, limits, end, address).await;
     // What still runs learns from the dropped connection that nobody waits for it.
     calls.ended().await;
+}
+
+/// Waits until those have had their time who were about to greet when serving ended.
+async fn left_alone(leave: &CancellationToken) {
+    leave.cancelled().await;
+    sleep(LAST_BYTES_WITHIN).await;
 }
 
 /// Reads calls from a connection until it ends or is ended.
@@ -360,5 +400,63 @@ impl Told {
         } else {
             self.since += 1;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper_util::rt::TokioExecutor;
+    use tower::service_fn;
+
+    use super::*;
+
+    const LIMITS: ConnectionLimits = ConnectionLimits {
+        connections: 100,
+        per_address: 100,
+        streams: 10,
+        headers: 16 * 1024,
+        frame: 16 * 1024,
+        resets: 10,
+        handshake: Duration::from_secs(10),
+        idle: Duration::from_mins(5),
+        age: Duration::from_mins(10),
+        keepalive_every: Duration::from_secs(30),
+        keepalive_within: Duration::from_secs(10),
+        call: Duration::from_secs(30),
+    };
+
+    async fn answer(_: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+        Ok(Response::new(Body::empty()))
+    }
+
+    /// The system lets connections in before anybody takes them; closing the listener would break
+    /// those, with calls on them.
+    #[tokio::test]
+    async fn who_waits_in_the_queue_is_answered_although_serving_ends() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut streams = Vec::new();
+        for _ in 0..20 {
+            streams.push(TcpStream::connect(address).await.unwrap());
+        }
+        let end = End {
+            leave: CancellationToken::new(),
+            drop: CancellationToken::new(),
+        };
+        end.leave.cancel();
+        let serving = serve(listener, Acceptor::plain(), service_fn(answer), LIMITS, end);
+        let calls = streams.into_iter().map(|stream| async {
+            let io = TokioIo::new(stream);
+            let executor = TokioExecutor::new();
+            let (mut sender, connection) =
+                hyper::client::conn::http2::handshake(executor, io).await.unwrap();
+            let request = Request::post("http://gate/call").body(Body::empty()).unwrap();
+            let call = async move { sender.send_request(request).await.unwrap().status() };
+            let (status, ended) = futures::join!(call, connection);
+            assert_eq!(status, http::StatusCode::OK);
+            ended.unwrap();
+        });
+        futures::join!(serving, futures::future::join_all(calls));
+        assert!(TcpStream::connect(address).await.is_err());
     }
 }

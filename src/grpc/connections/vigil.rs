@@ -14,7 +14,7 @@ const GREETING: u64 = 24 + 9;
 const LINGER: Duration = Duration::from_secs(5);
 
 /// The same when the process ends: answers may still be on their way.
-const LAST_BYTES_WITHIN: Duration = Duration::from_secs(1);
+pub(super) const LAST_BYTES_WITHIN: Duration = Duration::from_secs(1);
 
 /// Calls that begin later than this after the caller was told to leave come from one who does not
 /// listen.
