@@ -280,11 +280,14 @@ fn what_belongs_to_a_server_url_is_an_error_without_one() {
         assert_eq!(
             found[0].kind,
             ProblemKind::Needs {
-                others: &["store.url"]
+                others: &["store.url", "store.url_file"]
             }
         );
         let told = found[0].to_string();
-        assert!(told.contains("without `store.url`"), "{told}");
+        assert!(
+            told.contains("without `store.url` or `store.url_file`"),
+            "{told}"
+        );
         assert!(told.contains("give it, or remove this one"), "{told}");
         assert!(!told.contains("hunter2"), "{told}");
 
@@ -302,6 +305,117 @@ fn what_belongs_to_a_server_url_is_an_error_without_one() {
     // An empty value takes one back.
     let empty = [("ICPGATE_STORE__READ_URL", "")];
     load(&inputs(folder.path(), "", &empty, &[])).unwrap();
+}
+
+#[test]
+fn values_with_passwords_are_taken_from_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let url = "postgres://icp:hunter2@db/icp";
+    let store = write("store-url", format!("{url}\n").as_bytes());
+    let read = write("read-url", url.as_bytes());
+    let redis = write(
+        "redis",
+        b"redis://:hunter3@a:6379,redis://:hunter3@b:6379\n",
+    );
+    let given = [
+        ("ICPGATE_STORE__URL_FILE", store.as_str()),
+        ("ICPGATE_STORE__READ_URL_FILE", &read),
+        ("ICPGATE_REDIS__URLS_FILE", &redis),
+    ];
+    let loaded = load(&inputs(folder.path(), "", &given, &[])).unwrap();
+    let config = &loaded.config;
+    assert_eq!(config.store.url.as_ref().unwrap().as_str(), url);
+    assert_eq!(config.store.read_url.as_ref().unwrap().as_str(), url);
+    assert_eq!(config.redis.urls.as_slice().len(), 2);
+    assert!(!format!("{config:?}").contains("hunter"));
+    let taken = loaded
+        .effective
+        .iter()
+        .find(|value| value.key.name == "store.url")
+        .unwrap();
+    assert_eq!(taken.shown(), "(hidden)");
+    let origin = format!("{store}, by variable ICPGATE_STORE__URL_FILE");
+    assert_eq!(taken.origin.to_string(), origin);
+
+    let output = icpgate(folder.path(), &["config", "print", "--output", "json"])
+        .envs(given)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let told = stdout(&output);
+    assert!(!told.contains("hunter"), "{told}");
+    assert!(told.contains("secret file"), "{told}");
+}
+
+#[test]
+fn a_file_with_no_value_in_it_is_a_problem_and_shows_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let missing = folder.path().join("none");
+    for (path, kind) in [
+        (write("empty", b" \n"), "empty"),
+        (write("octets", b"postgres://hunter2\xff"), "no text"),
+        (write("long", &[b'a'; 65_537]), "64 KiB"),
+        (write("other", b"mysql://icp:hunter2@db"), "postgres://"),
+        (missing.to_str().unwrap().to_owned(), "cannot be read"),
+    ] {
+        let found = problems("", &[("ICPGATE_STORE__URL_FILE", &path)], &[]);
+        assert_eq!(found.len(), 1, "{found:?}");
+        let told = found[0].to_string();
+        assert!(told.contains(kind) && told.contains(&path), "{told}");
+        assert!(told.contains("ICPGATE_STORE__URL_FILE"), "{told}");
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+}
+
+#[test]
+fn a_value_and_its_file_exclude_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("url");
+    std::fs::write(&path, "postgres://file@db/icp").unwrap();
+    let path = path.to_str().unwrap();
+    let url = ("ICPGATE_STORE__URL", "postgres://variable@db/icp");
+    let found = problems("", &[url, ("ICPGATE_STORE__URL_FILE", path)], &[]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].kind, ProblemKind::Clash { other: "store.url" });
+    let both = [
+        ("ICPGATE_STORE__PATH", "x"),
+        ("ICPGATE_STORE__URL_FILE", path),
+    ];
+    let found = problems("", &both, &[]);
+    assert_eq!(
+        found[0].kind,
+        ProblemKind::Clash {
+            other: "store.path"
+        }
+    );
+
+    // The higher level wins, and what belongs to a server stays with either.
+    let of = |file: &str, variables: &[(&str, &str)], flags: &[(&str, &str)]| {
+        let loaded = load(&inputs(folder.path(), file, variables, flags)).unwrap();
+        let url = loaded.config.store.url;
+        (
+            url.map(|url| url.as_str().to_owned()),
+            loaded.config.store.connections,
+        )
+    };
+    let file = format!("[store]\nurl_file = \"{path}\"\nconnections = 8\n");
+    let in_file = Some("postgres://file@db/icp".to_owned());
+    let in_variable = Some("postgres://variable@db/icp".to_owned());
+    assert_eq!(of(&file, &[], &[]), (in_file.clone(), 8));
+    assert_eq!(of(&file, &[url], &[]), (in_variable, 8));
+    assert_eq!(of(&file, &[], &[("store.path", "x")]), (None, 16));
+    // Taking a value back that is not there leaves the file.
+    assert_eq!(of(&file, &[("ICPGATE_STORE__URL", "")], &[]), (in_file, 8));
 }
 
 #[test]
@@ -540,10 +654,15 @@ fn a_key_that_others_can_write_is_refused_with_the_remedy() {
         assert!(error.to_string().contains("chmod 600"), "{error}");
         assert!(privacy_key_permissions(&path).is_err());
     }
-    // As secrets are mounted: taken, and found by those who look.
-    set_mode(&path, 0o440);
+    // Readable by all: taken, and found by those who look.
+    set_mode(&path, 0o444);
     privacy_key(&path).unwrap();
     assert!(privacy_key_permissions(&path).is_err());
+    // As secrets are mounted for a program that is not root: root's, and readable to a group.
+    set_mode(&path, 0o440);
+    privacy_key(&path).unwrap();
+    let is_roots = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(&path).unwrap()) == 0;
+    assert_eq!(privacy_key_permissions(&path).is_ok(), is_roots);
     set_mode(&path, 0o400);
     privacy_key(&path).unwrap();
     privacy_key_permissions(&path).unwrap();

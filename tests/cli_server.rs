@@ -26,7 +26,8 @@ struct Scripted {
 struct Server {
     url: String,
     script: Scripted,
-    _runtime: tokio::runtime::Runtime,
+    health: tonic_health::server::HealthReporter,
+    runtime: tokio::runtime::Runtime,
 }
 
 fn server() -> Server {
@@ -42,12 +43,12 @@ fn server() -> Server {
         .add_service(RecordServiceServer::new(script.clone()))
         .add_service(health_service)
         .serve_with_incoming(tokio_stream::wrappers::TcpListenerStream::new(listener));
-    drop(health);
     runtime.handle().spawn(serving);
     Server {
         url,
         script,
-        _runtime: runtime,
+        health,
+        runtime,
     }
 }
 
@@ -436,4 +437,29 @@ fn a_doctor_knows_a_running_server() {
         "{}",
         stdout(&output)
     );
+}
+
+#[test]
+fn health_is_told_by_the_exit_code() {
+    let server = server();
+    let say = |service: &str, status| {
+        let saying = server.health.set_service_status(service, status);
+        server.runtime.block_on(saying);
+    };
+    let told = |args: &[&str]| {
+        let output = server.run(args);
+        (output.status.code(), stdout(&output))
+    };
+    assert_eq!(told(&["health"]), (Some(0), "SERVING\n".to_owned()));
+    say("", tonic_health::ServingStatus::NotServing);
+    assert_eq!(told(&["health"]), (Some(1), "NOT_SERVING\n".to_owned()));
+    let record = ["health", "--service", "icpgate.v1.RecordService"];
+    assert_eq!(told(&record), (Some(1), "SERVICE_UNKNOWN\n".to_owned()));
+    say(record[2], tonic_health::ServingStatus::Serving);
+    assert_eq!(told(&record), (Some(0), "SERVING\n".to_owned()));
+
+    let folder = tempfile::tempdir().unwrap();
+    let nobody = ["health", "--server", "http://127.0.0.1:1"];
+    let output = run(folder.path(), &nobody, "");
+    assert_eq!(output.status.code(), Some(69), "{}", stderr(&output));
 }

@@ -65,6 +65,9 @@ pub fn print(loaded: &Loaded, form: Output) -> Result<u8, Failure> {
                         Origin::Default => ("default", None),
                         Origin::File { .. } => ("file", Some(value.origin.to_string())),
                         Origin::Flag(flag) => ("flag", Some(flag.clone())),
+                        Origin::SecretFile { .. } => {
+                            ("secret file", Some(value.origin.to_string()))
+                        }
                         Origin::Variable(variable) => ("variable", Some(variable.clone())),
                     };
                     Line {

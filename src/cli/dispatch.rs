@@ -6,8 +6,8 @@ use super::config::ConfigCommand;
 use super::exit::{self, Failure, OrExit as _};
 use super::policy::PolicyCommand;
 use super::{
-    Cli, Command, check, completions, config, doctor, generate, import, number, output, policy,
-    remote,
+    Cli, Command, check, completions, config, doctor, generate, health, import, number, output,
+    policy, remote,
 };
 use crate::bootstrap::{self, Parts};
 use crate::clock::Clock;
@@ -48,6 +48,14 @@ pub async fn dispatch(cli: &Cli, clock: Arc<dyn Clock>) -> Result<u8, Failure> {
                 None => cli.load_config()?.config.provider.id,
             };
             generate::run(args, &provider_id, clock.now())
+        }
+        Command::Health(args) => {
+            let config = cli.load_config()?.config;
+            let url = match &args.server {
+                Some(url) => url.clone(),
+                None => remote::url_of(&config.grpc),
+            };
+            health::run(args, &url, &remote::Access::read(&config.client)?).await
         }
         Command::Import(args) => {
             let config = with_log(cli)?;

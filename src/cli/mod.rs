@@ -11,6 +11,7 @@ pub mod config;
 pub mod doctor;
 pub mod exit;
 pub mod generate;
+pub mod health;
 pub mod import;
 pub mod number;
 pub mod output;
@@ -89,6 +90,8 @@ pub enum Command {
     Config(config::ConfigArgs),
     /// Look for what keeps the program from working
     Doctor(doctor::DoctorArgs),
+    /// Ask a running server whether it is ready
+    Health(health::HealthArgs),
     /// Print completions for a shell
     Completions(completions::CompletionsArgs),
 }

@@ -49,9 +49,10 @@ pub fn reference() -> String {
          3. environment variables `ICPGATE_SECTION__KEY`, with two underscores between section \
          and key;\n\
          4. flags: `--set section.key=value`, and the shorter flags of single commands.\n\n\
-         Of `store.path` and `store.url`, of `policy.name` and `policy.file`, and of \
-         `auth.jwks_file` and `auth.jwks_url`, one level may give one; the one of the higher \
-         level holds. A key that belongs to another one, such as \
+         Of `store.path`, `store.url` and `store.url_file`, of `policy.name` and `policy.file`, and \
+         of `auth.jwks_file` and `auth.jwks_url`, one level may give one; the one of the higher \
+         level holds. So it is with every key and the key that names a file for its value, such as \
+         `redis.urls` and `redis.urls_file`. A key that belongs to another one, such as \
          `store.read_url` to `store.url`, is an error without it. An unknown key is an error. All problems \
          are reported at once. `icpgate config print` shows the values that hold and where each \
          came from.\n",

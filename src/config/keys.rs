@@ -201,11 +201,17 @@ settings! {
         /// the file in `sslrootcert`; without, the certificate is not checked. Without a
         /// password, that of the `.pgpass` of this user holds.
         url: Option<ServerUrl> = "",
+        /// File that holds the value of `store.url` and nothing else: passwords are better kept
+        /// in files, which are mounted as secrets, than in variables, which every process of the
+        /// user can see. Read at the start. Not together with `store.url`.
+        url_file: Option<PathBuf> = "",
         /// Read replica of the database of `store.url`, for checks that do not ask for the newest
         /// state. What a caller holds a token of, and what this process wrote, is read from the
         /// primary until the replica has it; so is everything while the replica does not answer.
         /// Only together with `store.url`.
         read_url: Option<ServerUrl> = "",
+        /// File that holds the value of `store.read_url` and nothing else. Not together with it.
+        read_url_file: Option<PathBuf> = "",
         /// Most connections of this process for checks and decisions, to the database and to its
         /// replica each; up to four more serve writes, health and signs of changes. Only together
         /// with `store.url`.
@@ -250,6 +256,9 @@ settings! {
         /// needs `~icpgate:* &icpgate:* +@read +@write +@scripting +@pubsub +@connection +role
         /// +cluster`.
         urls: RedisUrls = "",
+        /// File that holds the value of `redis.urls`, separated by commas, and nothing else. Not
+        /// together with it.
+        urls_file: Option<PathBuf> = "",
         /// How the servers are arranged.
         mode: RedisMode = "standalone",
         /// Name under which the Sentinels know the master; of use with `redis.mode` `sentinel`.

@@ -7,21 +7,27 @@ use std::path::{Path, PathBuf};
 use super::file;
 use super::keys::{Config, KEYS, Key};
 use super::problem::{Origin, Problem, ProblemKind, Problems};
+use super::secret_file::{self, Held, SECRET_FILES};
 
 /// Name of the file that is read from the working directory where none is named.
 pub const FILE_NAME: &str = "icpgate.toml";
 
 /// Keys of which a level may give only one, and of which the one of the higher level holds.
-const EXCLUSIVE: [[&str; 2]; 3] = [
+const EXCLUSIVE: [[&str; 2]; 7] = [
     ["store.path", "store.url"],
+    ["store.path", "store.url_file"],
+    ["store.url", "store.url_file"],
+    ["store.read_url", "store.read_url_file"],
+    ["redis.urls", "redis.urls_file"],
     ["policy.name", "policy.file"],
     ["auth.jwks_file", "auth.jwks_url"],
 ];
 
 /// Keys that mean something only where another one is given, or one of several.
-const NEEDS: [(&str, &[&str]); 18] = [
-    ("store.read_url", &["store.url"]),
-    ("store.connections", &["store.url"]),
+const NEEDS: [(&str, &[&str]); 19] = [
+    ("store.read_url", &["store.url", "store.url_file"]),
+    ("store.read_url_file", &["store.url", "store.url_file"]),
+    ("store.connections", &["store.url", "store.url_file"]),
     ("grpc.tls_cert_file", &["grpc.tls_key_file"]),
     ("grpc.tls_key_file", &["grpc.tls_cert_file"]),
     ("grpc.client_ca_file", &["grpc.tls_cert_file"]),
@@ -134,6 +140,7 @@ pub fn load(inputs: &Inputs) -> Result<Loaded, Problems> {
         );
     }
     levels.settle();
+    levels.read_secrets();
     let effective: Vec<Effective> = KEYS
         .iter()
         .map(|key| {
@@ -229,7 +236,7 @@ impl Levels {
                 continue;
             };
             // An empty value is one that is taken back, and excludes nothing.
-            if other.text.is_empty() {
+            if one.text.is_empty() || other.text.is_empty() {
                 continue;
             }
             if one.level == other.level {
@@ -247,12 +254,10 @@ impl Levels {
                     (second, other.level)
                 };
                 self.values.remove(lower);
-                for (key, _) in NEEDS.iter().filter(|(_, needed)| **needed == [lower]) {
-                    if self
-                        .values
-                        .get(key)
-                        .is_some_and(|given| given.level <= level)
-                    {
+                for (key, needed) in NEEDS.iter().filter(|(_, needed)| needed.contains(&lower)) {
+                    let is_met = needed.iter().any(|other| self.says(other));
+                    let is_lower = |given: &Given| given.level <= level;
+                    if !is_met && self.values.get(key).is_some_and(is_lower) {
                         self.values.remove(key);
                     }
                 }
@@ -264,10 +269,7 @@ impl Levels {
                 let default = KEYS.iter().find(|known| known.name == key);
                 default.is_none_or(|known| given.text != known.default)
             };
-            let is_there = others.iter().any(|other| {
-                let given = self.values.get(other);
-                given.is_some_and(|given| !given.text.is_empty())
-            });
+            let is_there = others.iter().any(|other| self.says(other));
             if let (Some(given), false) = (self.values.get(key).filter(says_more), is_there) {
                 self.problems.push(Problem {
                     key: Some(key.to_owned()),
@@ -276,6 +278,50 @@ impl Levels {
                     kind: ProblemKind::Needs { others },
                 });
             }
+        }
+    }
+}
+
+impl Levels {
+    /// Whether the key has a value that was given, and not taken back.
+    fn says(&self, key: &str) -> bool {
+        let given = self.values.get(key);
+        given.is_some_and(|given| !given.text.is_empty())
+    }
+
+    /// Takes the values that stand in files of their own; after [`Self::settle`], which leaves a
+    /// value or its file.
+    fn read_secrets(&mut self) {
+        for (key, file_key) in SECRET_FILES {
+            let Some(named) = self.values.get(file_key) else {
+                continue;
+            };
+            if named.text.is_empty() {
+                continue;
+            }
+            let path = PathBuf::from(&named.text);
+            let origin = named.origin.clone();
+            let kind = match secret_file::read(&path) {
+                Ok(Held::Text(text)) => {
+                    let from = Origin::SecretFile {
+                        path,
+                        named: Box::new(origin),
+                    };
+                    self.give(key, Some(&text), from);
+                    continue;
+                }
+                Ok(Held::NoText) => ProblemKind::NoText,
+                Ok(Held::Nothing) => ProblemKind::FileEmpty,
+                Err(error) => ProblemKind::FileUnreadable {
+                    reason: error.to_string(),
+                },
+            };
+            self.problems.push(Problem {
+                key: Some(file_key.to_owned()),
+                value: Some(named.text.clone()),
+                origin,
+                kind,
+            });
         }
     }
 }

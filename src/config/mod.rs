@@ -14,6 +14,7 @@ mod load;
 mod privacy_key;
 mod problem;
 mod redis;
+mod secret_file;
 mod setting;
 
 pub use auth::{CallRate, KeysUrl, Reflection, TokenAlgorithms, TokenText};

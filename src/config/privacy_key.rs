@@ -237,11 +237,15 @@ fn sync_folder(folder: &Path) {
     }
 }
 
+/// A file of the superuser that one group may read is closed too: so Kubernetes mounts secrets for
+/// a program of another user (`fsGroup`), so systemd hands over credentials, and a program that is
+/// not the owner could read it in no other way.
 #[cfg(unix)]
 fn closed_to_others(path: &Path, metadata: &std::fs::Metadata) -> Result<(), PrivacyKeyError> {
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
     let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
+    let open = if metadata.uid() == 0 { 0o037 } else { 0o077 };
+    if mode & open != 0 {
         return Err(PrivacyKeyError::OpenToOthers {
             path: path.to_owned(),
             mode,

@@ -34,6 +34,13 @@ pub enum Origin {
     },
     /// A flag, such as `--log-level`.
     Flag(String),
+    /// A file that holds this value alone.
+    SecretFile {
+        /// The file.
+        path: PathBuf,
+        /// Where the file was named.
+        named: Box<Origin>,
+    },
     /// An environment variable.
     Variable(String),
 }
@@ -46,6 +53,8 @@ pub enum ProblemKind {
         /// The other key.
         other: &'static str,
     },
+    /// The file that is to hold the value is empty.
+    FileEmpty,
     /// The file was named and is not there.
     FileMissing,
     /// The file cannot be read.
@@ -63,6 +72,8 @@ pub enum ProblemKind {
         /// The other keys.
         others: &'static [&'static str],
     },
+    /// The file that is to hold the value holds something else.
+    NoText,
     /// The variable separates section and key with one underscore.
     SingleUnderscore {
         /// The variable as it should be written.
@@ -124,6 +135,7 @@ impl fmt::Display for Origin {
             } => write!(f, "{}:{line}", path.display()),
             Self::File { path, line: None } => write!(f, "{}", path.display()),
             Self::Flag(flag) => write!(f, "flag {flag}"),
+            Self::SecretFile { path, named } => write!(f, "{}, by {named}", path.display()),
             Self::Variable(variable) => write!(f, "variable {variable}"),
         }
     }
@@ -137,6 +149,9 @@ impl fmt::Display for ProblemKind {
                     f,
                     "excludes `{other}`, which is given too; remove one of them"
                 )
+            }
+            Self::FileEmpty => {
+                f.write_str("the file is empty; write the value into it, or take this key away")
             }
             Self::FileMissing => f.write_str(
                 "there is no such file; name another one, or write the defaults there with \
@@ -154,6 +169,9 @@ impl fmt::Display for ProblemKind {
                 "means nothing without `{}`, which is not given; give it, or remove this one",
                 others.join("` or `")
             ),
+            Self::NoText => {
+                f.write_str("the file holds no text, or more than 64 KiB; name the right file")
+            }
             Self::SingleUnderscore { expected } => {
                 write!(
                     f,

@@ -1,0 +1,345 @@
+"""The manifests for Kubernetes: taken by its API, and true to the program."""
+
+import functools
+import pathlib
+import shutil
+import unittest
+
+import kubernetes_validate
+import support
+import yaml
+
+FOLDER = support.DEPLOY / "kubernetes"
+
+# From the oldest that is maintained, some versions back, to the newest that there are types of.
+VERSIONS = ("1.31", "1.34", "1.37")
+
+# Kinds that Kubernetes has no types of; looked at by hand below.
+CUSTOM = {"ServiceMonitor"}
+
+BUILT = ("overlays/single-node", "overlays/highly-available", "migrate")
+
+
+def build(folder):
+    said = support.run("kubectl", "kustomize", folder)
+    return [document for document in yaml.safe_load_all(said) if document]
+
+
+@functools.cache
+def built(name):
+    return build(FOLDER / name)
+
+
+def only(documents, kind, name=None):
+    found = [
+        document for document in documents
+        if document["kind"] == kind and name in (None, document["metadata"]["name"])
+    ]
+    assert len(found) == 1, (kind, name, [document["metadata"]["name"] for document in found])
+    return found[0]
+
+
+def workload(documents):
+    kinds = ("Deployment", "StatefulSet", "Job")
+    return next(document for document in documents if document["kind"] in kinds)
+
+
+def pod(documents):
+    return workload(documents)["spec"]["template"]
+
+
+def container(documents):
+    (one,) = pod(documents)["spec"]["containers"]
+    return one
+
+
+def configuration(documents):
+    """The file of configuration of the pods, if they have one."""
+    maps = [document for document in documents if document["kind"] == "ConfigMap"]
+    for found in maps:
+        if "icpgate.toml" in found["data"]:
+            return found["data"]["icpgate.toml"]
+    return None
+
+
+class Manifests(unittest.TestCase):
+    def test_the_api_takes_them(self):
+        for name in BUILT:
+            documents = built(name)
+            self.assertGreater(len(documents), 0)
+            for document in documents:
+                for version in VERSIONS:
+                    with self.subTest(name=name, kind=document["kind"], version=version):
+                        kubernetes_validate.validate(document, version, strict=True)
+
+    def test_the_api_would_refuse_what_is_wrong(self):
+        wrong = yaml.safe_load(yaml.safe_dump(workload(built(BUILT[0]))))
+        wrong["spec"]["template"]["spec"]["terminationGracePeriod"] = 5
+        with self.assertRaises(kubernetes_validate.ValidationError):
+            kubernetes_validate.validate(wrong, VERSIONS[-1], strict=True)
+
+    def test_the_monitoring_component_builds_with_each_overlay(self):
+        for overlay in ("single-node", "highly-available"):
+            place = support.temporary(self) / "kubernetes"
+            shutil.copytree(FOLDER, place)
+            own = place / "own"
+            own.mkdir()
+            (own / "kustomization.yaml").write_text(yaml.safe_dump({
+                "apiVersion": "kustomize.config.k8s.io/v1beta1",
+                "kind": "Kustomization",
+                "resources": [f"../overlays/{overlay}"],
+                "components": ["../components/monitoring"],
+            }))
+            documents = build(own)
+            monitor = only(documents, "ServiceMonitor")
+            self.assertEqual(monitor["apiVersion"], "monitoring.coreos.com/v1")
+            self.assertEqual(set(monitor["spec"]), {"selector", "namespaceSelector", "endpoints"})
+            namespace = only(documents, "Namespace")["metadata"]["name"]
+            self.assertEqual(monitor["metadata"]["namespace"], namespace)
+            self.assertEqual(monitor["spec"]["namespaceSelector"], {"matchNames": [namespace]})
+            # It finds exactly the service of the metrics, and its port by its name.
+            wanted = monitor["spec"]["selector"]["matchLabels"].items()
+            found = [
+                document for document in documents
+                if document["kind"] == "Service"
+                and wanted <= document["metadata"].get("labels", {}).items()
+            ]
+            self.assertEqual([one["metadata"]["name"] for one in found], ["icpgate-metrics"])
+            ports = {port["name"] for port in found[0]["spec"]["ports"]}
+            for endpoint in monitor["spec"]["endpoints"]:
+                self.assertIn(endpoint["port"], ports)
+                self.assertEqual(endpoint["path"], "/metrics")
+            known = {document["kind"] for document in documents} - CUSTOM
+            self.assertIn("Service", known)
+
+    def test_every_file_is_used_once(self):
+        used = []
+        for kustomization in FOLDER.rglob("kustomization.yaml"):
+            content = yaml.safe_load(kustomization.read_text())
+            names = list(content.get("resources", []))
+            names += [patch["path"] for patch in content.get("patches", [])]
+            for generator in content.get("configMapGenerator", []):
+                names += generator["files"]
+            for name in names:
+                path = (kustomization.parent / name).resolve()
+                self.assertTrue(path.exists(), path)
+                if path.is_file():
+                    used.append(path)
+        self.assertEqual(len(used), len(set(used)), "a file is used twice")
+        there = {
+            path.resolve() for path in FOLDER.rglob("*")
+            if path.is_file() and path.name != "kustomization.yaml"
+        }
+        self.assertEqual(there, set(used))
+
+    def test_images_are_of_this_version_and_one(self):
+        version = support.run(support.PROGRAM, "--version").split()[1]
+        images = {container(built(name))["image"] for name in BUILT}
+        self.assertEqual(images, {f"registry.example/icpgate:{version}"})
+
+
+class Pods(unittest.TestCase):
+    def test_they_may_do_little(self):
+        for name in BUILT:
+            with self.subTest(name=name):
+                spec = pod(built(name))["spec"]
+                one = container(built(name))
+                self.assertIs(spec["automountServiceAccountToken"], False)
+                # Variables of services would be taken for settings that are misspelt.
+                self.assertIs(spec["enableServiceLinks"], False)
+                self.assertIs(spec["securityContext"]["runAsNonRoot"], True)
+                user = spec["securityContext"]["runAsUser"]
+                self.assertEqual(user, spec["securityContext"]["fsGroup"])
+                text = (support.DEPLOY / "container/Containerfile").read_text()
+                self.assertIn(f"USER {user}:{user}", text)
+                self.assertEqual(spec["securityContext"]["seccompProfile"]["type"], "RuntimeDefault")
+                self.assertEqual(one["securityContext"], {
+                    "allowPrivilegeEscalation": False,
+                    "readOnlyRootFilesystem": True,
+                    "capabilities": {"drop": ["ALL"]},
+                })
+                self.assertIn("memory", one["resources"]["limits"])
+                self.assertEqual(set(one["resources"]["requests"]), {"cpu", "memory"})
+
+    def test_secrets_come_by_reference(self):
+        for name in BUILT:
+            with self.subTest(name=name):
+                kinds = {document["kind"] for document in built(name)}
+                self.assertNotIn("Secret", kinds)
+                for variable in container(built(name)).get("env", []):
+                    self.assertIn("value", variable)
+                    self.assertNotIn("://", variable["value"], "an address may hold a password")
+                for volume in pod(built(name))["spec"]["volumes"]:
+                    if "secret" in volume:
+                        # The program warns of a key that more than one group may read.
+                        self.assertEqual(volume["secret"]["defaultMode"], 0o440)
+
+    def test_mounts_and_volumes_are_the_same(self):
+        for name in BUILT:
+            with self.subTest(name=name):
+                mounted = {mount["name"] for mount in container(built(name))["volumeMounts"]}
+                spec = workload(built(name))["spec"]
+                claimed = {claim["metadata"]["name"] for claim in spec.get("volumeClaimTemplates", [])}
+                volumes = pod(built(name))["spec"]["volumes"]
+                self.assertEqual(mounted, {volume["name"] for volume in volumes} | claimed)
+                maps = {
+                    document["metadata"]["name"] for document in built(name)
+                    if document["kind"] == "ConfigMap"
+                }
+                named = {volume["configMap"]["name"] for volume in volumes if "configMap" in volume}
+                self.assertEqual(named, maps)
+
+    def test_the_two_set_ups_differ_in_the_store_alone(self):
+        single, many = (container(built(name)) for name in BUILT[:2])
+        for part in ("startupProbe", "readinessProbe", "livenessProbe", "ports", "resources"):
+            self.assertEqual(single[part], many[part], part)
+        single, many = (pod(built(name))["spec"] for name in BUILT[:2])
+        for part in ("securityContext", "terminationGracePeriodSeconds", "serviceAccountName"):
+            self.assertEqual(single[part], many[part], part)
+
+
+class Settings(unittest.TestCase):
+    def effective(self, name):
+        """What holds in the pods, with their files put where the test may write."""
+        folder = support.temporary(self)
+        documents = built(name)
+        given = {}
+        for variable in container(documents).get("env", []):
+            given[variable["name"]] = support.relocated(variable["value"], folder)
+        for suffix, value in (("store/url", "postgres://u:p@db/i"), ("redis/urls", "redis://r:6379")):
+            path = pathlib.Path(f"{folder}/run/secrets/icpgate/{suffix}")
+            path.parent.mkdir(parents=True)
+            path.write_text(value)
+        text = configuration(documents)
+        file = None
+        if text is not None:
+            file = folder / "icpgate.toml"
+            file.write_text(support.relocated(text, folder))
+        held = support.settings(file, **given)
+        return {key: value.removeprefix(str(folder)) for key, value in held.items()}
+
+    def test_they_are_taken_and_paths_are_mounted(self):
+        for name in BUILT:
+            with self.subTest(name=name):
+                held = self.effective(name)
+                mounts = {
+                    mount["mountPath"]: mount for mount in container(built(name))["volumeMounts"]
+                }
+                paths = {key: value for key, value in held.items() if value.startswith("/")}
+                self.assertGreater(len(paths), 1)
+                for key, path in paths.items():
+                    inside = [mount for mount in mounts if path.startswith(mount + "/")]
+                    self.assertTrue(inside, f"{key} = {path} is not mounted")
+
+    def test_flags_are_known_and_the_file_is_the_mounted_one(self):
+        for name in BUILT:
+            with self.subTest(name=name):
+                arguments = container(built(name))["args"]
+                self.assertEqual(support.unknown(arguments), [])
+                mounts = {mount["mountPath"] for mount in container(built(name))["volumeMounts"]}
+                for argument in arguments:
+                    if argument.startswith("--config="):
+                        self.assertIn(argument.removeprefix("--config="), mounts)
+
+    def test_they_end_before_they_are_killed(self):
+        for name in BUILT[:2]:
+            with self.subTest(name=name):
+                held = self.effective(name)
+                drain = support.seconds(held["limits.drain_timeout"])
+                grace = pod(built(name))["spec"]["terminationGracePeriodSeconds"]
+                self.assertGreaterEqual(grace, drain + 10)
+                self.assertLessEqual(support.seconds(held["limits.lame_duck"]) * 2, drain)
+                probe = container(built(name))["readinessProbe"]
+                unready = probe["periodSeconds"] * probe["failureThreshold"]
+                self.assertGreater(support.seconds(held["limits.lame_duck"]), unready)
+
+    def test_ports_are_those_of_the_program(self):
+        for name in BUILT[:2]:
+            with self.subTest(name=name):
+                held = self.effective(name)
+                ports = {port["name"]: port["containerPort"] for port in container(built(name))["ports"]}
+                self.assertEqual(held["grpc.listen"], f"0.0.0.0:{ports['grpc']}")
+                self.assertEqual(held["http.listen"], f"0.0.0.0:{ports['http']}")
+                policy = only(built(name), "NetworkPolicy")["spec"]
+                let_in = {port["port"] for rule in policy["ingress"] for port in rule["ports"]}
+                self.assertEqual(let_in, set(ports.values()))
+
+    def test_strangers_may_not_call(self):
+        for name in BUILT[:2]:
+            held = self.effective(name)
+            self.assertEqual(held["grpc.insecure"], "false")
+            for key in ("grpc.tls_cert_file", "grpc.client_ca_file", "auth.callers_file"):
+                self.assertTrue(held[key], key)
+
+    def test_the_program_lets_the_callers_in(self):
+        """Certificates, callers and the privacy key as they are mounted, looked at by the program."""
+        folder = support.temporary(self)
+        made = support.secrets(folder) / "secrets"
+        secrets = pathlib.Path(f"{folder}/run/secrets/icpgate")
+        for name, source in (
+            ("tls/tls.crt", "proxy.crt"),
+            ("tls/tls.key", "proxy.key"),
+            ("tls/ca.crt", "callers-ca.crt"),
+            ("privacy/privacy.key", "privacy.key"),
+        ):
+            path = secrets / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(made / source, path)
+            path.chmod(0o400)
+        documents = built("overlays/single-node")
+        callers = pathlib.Path(f"{folder}/etc/icpgate/callers/callers.toml")
+        callers.parent.mkdir(parents=True)
+        callers.write_text(only(documents, "ConfigMap", "icpgate-callers")["data"]["callers.toml"])
+        file = folder / "icpgate.toml"
+        file.write_text(support.relocated(configuration(documents), folder))
+        ports = ["--set", "grpc.listen=0.0.0.0:0", "--set", "http.listen=127.0.0.1:0"]
+        said = support.run(
+            support.PROGRAM, "doctor", "--config", file, *ports,
+            cwd=folder, env=support.environment(),
+        )
+        self.assertRegex(said, r"ok +callers")
+        self.assertRegex(said, r"ok +privacy key")
+
+
+class Traffic(unittest.TestCase):
+    def test_services_find_the_pods(self):
+        for name in BUILT[:2]:
+            documents = built(name)
+            template = pod(documents)["metadata"]["labels"]
+            ports = {port["name"] for port in container(documents)["ports"]}
+            for document in documents:
+                if document["kind"] != "Service":
+                    continue
+                spec = document["spec"]
+                # Without an address of its own: calls, not connections, are to be balanced.
+                self.assertEqual(spec["clusterIP"], "None")
+                self.assertLessEqual(spec["selector"].items(), template.items())
+                for port in spec["ports"]:
+                    self.assertIn(port["targetPort"], ports)
+
+    def test_no_service_finds_the_migration(self):
+        template = pod(built("migrate"))["metadata"]["labels"]
+        for document in built("overlays/highly-available"):
+            if document["kind"] == "Service":
+                self.assertFalse(document["spec"]["selector"].items() <= template.items())
+        # The network lets it out to the database, though.
+        policy = only(built("overlays/highly-available"), "NetworkPolicy")["spec"]
+        self.assertLessEqual(policy["podSelector"]["matchLabels"].items(), template.items())
+
+    def test_an_upgrade_takes_no_replica_away(self):
+        documents = built("overlays/highly-available")
+        spec = only(documents, "Deployment")["spec"]
+        self.assertEqual(spec["strategy"]["rollingUpdate"], {"maxUnavailable": 0, "maxSurge": 1})
+        self.assertNotIn("replicas", spec, "the autoscaler and this would fight")
+        scaler = only(documents, "HorizontalPodAutoscaler")["spec"]
+        self.assertEqual(scaler["scaleTargetRef"]["name"], "icpgate")
+        self.assertGreaterEqual(scaler["minReplicas"], 3)
+        template = pod(documents)["metadata"]["labels"]
+        budget = only(documents, "PodDisruptionBudget")["spec"]
+        self.assertLessEqual(budget["selector"]["matchLabels"].items(), template.items())
+        for spread in pod(documents)["spec"]["topologySpreadConstraints"]:
+            self.assertLessEqual(spread["labelSelector"]["matchLabels"].items(), template.items())
+
+
+if __name__ == "__main__":
+    unittest.main()
