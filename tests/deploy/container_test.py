@@ -19,9 +19,9 @@ USER = 65532
 def inside(root, *command, **options):
     """The command in the root, as its user; without the rights of root as root of a user space."""
     if os.geteuid() == 0:
-        enter = ["chroot", f"--userspec={USER}:{USER}", "--groups="]
+        enter = [shutil.which("chroot"), f"--userspec={USER}:{USER}", "--groups="]
     else:
-        enter = ["unshare", "--map-root-user", "chroot"]
+        enter = [shutil.which("unshare"), "--map-root-user", shutil.which("chroot")]
     return subprocess.Popen([*enter, str(root), *command], env={}, **options)
 
 

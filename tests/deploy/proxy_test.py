@@ -1,6 +1,7 @@
 """The proxy of the Compose set-up: a real nginx before two real replicas."""
 
 import concurrent.futures
+import os
 import pathlib
 import re
 import socket
@@ -66,23 +67,33 @@ class Proxy(unittest.TestCase):
         inside = re.findall(r"server (10\.[0-9.]+:50051) ", text)
         for address, replica in zip(inside, self.replicas, strict=True):
             text = text.replace(address, replica.address)
+        text = text.replace(" /tmp/", f" {self.folder}/")
         text = text.replace("/run/secrets", str(self.secrets))
         text = text.replace("listen 50051", f"listen 127.0.0.1:{self.port}")
-        text = text.replace(" /tmp/", f" {self.folder}/")
         said = f"log_format replica '$upstream_addr'; access_log {self.log} replica;"
         self.assertIn("access_log off;", text)
         text = text.replace("access_log off;", said)
         file = self.folder / "nginx.conf"
         file.write_text(text)
-        # As the container does: nothing of its own folder, and its user.
-        self.nginx = subprocess.Popen(
-            ["nginx", "-c", str(file), "-p", str(self.folder), "-g", "daemon off; user root;"],
-            stdout=subprocess.DEVNULL, stderr=open(self.folder / "errors", "w"),
-        )
-        self.addCleanup(self.nginx.wait)
-        self.addCleanup(self.nginx.terminate)
+        said = self.folder / "errors"
+        # As root, its workers would be of another user, who may not read the folder.
+        user = "user root;" if os.geteuid() == 0 else ""
+        with open(said, "w") as errors:
+            nginx = subprocess.Popen(
+                ["nginx", "-c", str(file), "-p", str(self.folder), "-g", f"daemon off; {user}"],
+                stdout=errors, stderr=errors,
+            )
+        self.addCleanup(nginx.wait)
+        self.addCleanup(nginx.terminate)
+        deadline = time.monotonic() + support.PATIENCE
+        while True:
+            self.assertIsNone(nginx.poll(), said.read_text())
+            self.assertLess(time.monotonic(), deadline, said.read_text())
+            with socket.socket() as trying:
+                if trying.connect_ex(("127.0.0.1", self.port)) == 0:
+                    break
+            time.sleep(0.02)
         self.channel = self.connect("caller")
-        grpc.channel_ready_future(self.channel).result(support.PATIENCE)
 
     def connect(self, name):
         read = lambda file: pathlib.Path(self.secrets / file).read_bytes()
@@ -90,7 +101,9 @@ class Proxy(unittest.TestCase):
         if name:
             own = {"private_key": read(f"{name}.key"), "certificate_chain": read(f"{name}.crt")}
         credentials = grpc.ssl_channel_credentials(read("callers-ca.crt"), **own)
-        channel = grpc.secure_channel(f"localhost:{self.port}", credentials)
+        # Whatever proxy the machine has for the web is none for this.
+        options = [("grpc.enable_http_proxy", 0)]
+        channel = grpc.secure_channel(f"localhost:{self.port}", credentials, options)
         self.addCleanup(channel.close)
         return channel
 
