@@ -1,5 +1,6 @@
 //! Puts the parts together; the only place that knows concrete types of all rooms.
 
+mod backup;
 mod door;
 
 use std::path::Path;
@@ -15,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use backup::backup;
 pub use door::open as open_door;
 
 use crate::cache::{Applied, LocalCache, SharedCache, SharedIdentity, SharedMode, SharedOptions};

@@ -6,8 +6,8 @@ use super::config::ConfigCommand;
 use super::exit::{self, Failure, OrExit as _};
 use super::policy::PolicyCommand;
 use super::{
-    Cli, Command, check, completions, config, doctor, generate, health, import, number, output,
-    policy, remote,
+    Cli, Command, backup, check, completions, config, doctor, generate, health, import, number,
+    output, policy, remote,
 };
 use crate::bootstrap::{self, Parts};
 use crate::clock::Clock;
@@ -23,6 +23,7 @@ use crate::telemetry;
 /// Why it could not do what it was asked, with the exit code for that.
 pub async fn dispatch(cli: &Cli, clock: Arc<dyn Clock>) -> Result<u8, Failure> {
     match &cli.command {
+        Command::Backup(args) => backup::run(args, &cli.load_config()?.config).await,
         Command::Check(args) => {
             let config = cli.load_config()?.config;
             let url = match &args.server {

@@ -32,7 +32,12 @@ pub struct HealthArgs {
     #[arg(long, value_name = "URL")]
     pub server: Option<String>,
     /// Service to ask about, such as icpgate.v1.RecordService [default: the server as a whole]
-    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "",
+        hide_default_value = true
+    )]
     pub service: String,
 }
 

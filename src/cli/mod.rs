@@ -5,6 +5,7 @@
 //! another room; commands take what they need as parameters.
 //! Start at [`parse`], then [`dispatch()`].
 
+pub mod backup;
 pub mod check;
 pub mod completions;
 pub mod config;
@@ -80,6 +81,8 @@ pub enum Command {
     Import(import::ImportArgs),
     /// Write the records of an invented registry, for load tests
     Generate(generate::GenerateArgs),
+    /// Copy the store into a file, beside a running server
+    Backup(backup::BackupArgs),
     /// Bring the store to this version's form
     Migrate(serve::MigrateArgs),
     /// Check policy documents

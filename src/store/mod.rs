@@ -7,6 +7,7 @@
 //! Start at [`Store`].
 
 mod encoding;
+mod form;
 mod plan;
 mod postgres;
 mod sqlite;
@@ -21,7 +22,7 @@ use icpgate_policy::records::{Handle, Record};
 use jiff::Timestamp;
 
 pub use postgres::{PostgresOptions, PostgresStore};
-pub use sqlite::{SqliteOptions, SqliteStore};
+pub use sqlite::{SqliteOptions, SqliteStore, backup_sqlite};
 
 /// A record to write.
 #[derive(Clone, Debug)]
@@ -213,7 +214,7 @@ pub enum StoreError {
         /// How many.
         pending: usize,
     },
-    /// The store was written by a newer version of this program.
+    /// The store has the form of a newer version of this program, on which this one cannot work.
     #[error(
         "the store has migration {found}, which this version does not know; use the version that wrote it"
     )]

@@ -255,7 +255,7 @@ fn start(programs: &Path, setup: &Setup) -> Result<Server, String> {
     clippy::disallowed_methods,
     reason = "the programs are looked for as a shell does"
 )]
-fn programs() -> Option<PathBuf> {
+pub(crate) fn programs() -> Option<PathBuf> {
     let versions = std::fs::read_dir("/usr/lib/postgresql");
     let mut versions: Vec<(u32, PathBuf)> = versions
         .into_iter()

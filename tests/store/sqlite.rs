@@ -149,11 +149,60 @@ async fn a_newer_store_is_refused() {
          VALUES (12, 'later', TRUE, x'00', 0)",
     )
     .await;
+    execute(&mut raw, "DELETE FROM setting WHERE name = 'oldest_form'").await;
     let error = refusal(&file.path(), options()).await;
     assert!(
         matches!(error, StoreError::TooNew { found: 12 }),
         "{error:?}"
     );
+}
+
+#[tokio::test]
+async fn a_newer_form_that_lets_this_version_work_is_worked_on() {
+    let file = SqliteFile::new();
+    let before = file.store().await;
+    let mut raw = file.raw().await;
+    // A newer version has added a column and a table, beside a process of this version.
+    let added = [
+        "ALTER TABLE decision ADD COLUMN later TEXT",
+        "CREATE TABLE later (a TEXT) STRICT",
+    ];
+    for sql in added {
+        execute(&mut raw, sql).await;
+    }
+    execute(
+        &mut raw,
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+         VALUES (11, 'later', TRUE, x'00', 0)",
+    )
+    .await;
+    let works = async |store: &SqliteStore, id: &str| {
+        store
+            .record_decisions(vec![called(id, "shop", None, at(0))])
+            .await
+            .unwrap();
+    };
+    works(&before, "a").await;
+    before.close().await;
+    let after = file.store().await;
+    works(&after, "b").await;
+    after.close().await;
+    let waiting = SqliteOptions {
+        migrate: false,
+        ..options()
+    };
+    let store = SqliteStore::open(&file.path(), waiting).await.unwrap();
+    store.close().await;
+    // What the newer version says of itself stays as it is.
+    execute(
+        &mut raw,
+        "UPDATE setting SET value = '11' WHERE name = 'oldest_form'",
+    )
+    .await;
+    assert!(matches!(
+        refusal(&file.path(), options()).await,
+        StoreError::TooNew { found: 11 }
+    ));
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ use super::errors::{open_error, unusable};
 use super::line::Line;
 use super::replica::Replica;
 use super::{PostgresOptions, PostgresStore};
+use crate::store::form::{OLDEST_FORM, may_work};
 use crate::store::{Store as _, StoreError};
 
 /// Time for which a caller waits for a connection.
@@ -62,6 +63,12 @@ const OPEN_KEY: &str = "SELECT value FROM setting WHERE name = 'key_id'";
 const OPEN_STORE: &str = "SELECT store::TEXT FROM revision_counter";
 
 const OPEN_SET_KEY: &str = "INSERT INTO setting (name, value) VALUES ('key_id', $1)";
+
+const OPEN_OLDEST: &str = "SELECT value FROM setting WHERE name = 'oldest_form'";
+
+const OPEN_SET_OLDEST: &str = "
+INSERT INTO setting (name, value) VALUES ('oldest_form', $1)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 
 /// Migrations in their order, with the numbers of those for SQLite. A file is never edited after
 /// a release.
@@ -402,8 +409,15 @@ async fn migrate(
     };
     let newest = |numbers: &mut dyn Iterator<Item = i64>| numbers.max().unwrap_or(0);
     let found = newest(&mut applied.iter().map(|migration| migration.version));
-    if found > newest(&mut MIGRATOR.iter().map(|migration| migration.version)) {
-        return Err(StoreError::TooNew { found });
+    let known = newest(&mut MIGRATOR.iter().map(|migration| migration.version));
+    if found > known {
+        let oldest: Option<String> = sqlx::query_scalar(OPEN_OLDEST)
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(open_error(place, "read the form of the store"))?;
+        if !may_work(known, found, oldest.as_deref()) {
+            return Err(StoreError::TooNew { found });
+        }
     }
     let mut pending = 0;
     for known in MIGRATOR.iter() {
@@ -424,7 +438,13 @@ async fn migrate(
     MIGRATOR
         .run_direct(None, &mut *connection, false)
         .await
-        .map_err(error)
+        .map_err(error)?;
+    sqlx::query(OPEN_SET_OLDEST)
+        .bind(OLDEST_FORM.to_string())
+        .execute(connection)
+        .await
+        .map(|_| ())
+        .map_err(open_error(place, "mark the store"))
 }
 
 fn migrate_error(place: &str, error: MigrateError) -> StoreError {

@@ -9,6 +9,7 @@
 //! log from time to time.
 //! Start at [`SqliteStore::open`]; the statements are in `read`, `write` and `decisions`.
 
+mod backup;
 mod decisions;
 mod errors;
 mod open;
@@ -24,6 +25,8 @@ use icpgate_policy::facts::{Fact, Revision};
 use icpgate_policy::records::{Handle, Record};
 use jiff::Timestamp;
 use sqlx::SqlitePool;
+
+pub use backup::backup as backup_sqlite;
 
 use super::{
     ChangeEntry, Found, Freshness, NewDecision, NewRecord, RecordedDecision, Store, StoreError,

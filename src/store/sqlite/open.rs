@@ -18,6 +18,7 @@ use super::errors::{open_error, unusable};
 use super::signs::Signs;
 use super::{SqliteOptions, SqliteStore};
 use crate::store::StoreError;
+use crate::store::form::{OLDEST_FORM, may_work};
 
 /// Time for which a reader waits for a connection.
 const ACQUIRE: Duration = Duration::from_secs(2);
@@ -56,6 +57,12 @@ const OPEN_TABLES: &str = "SELECT count(*) FROM sqlite_schema";
 const OPEN_KEY: &str = "SELECT value FROM setting WHERE name = 'key_id'";
 
 const OPEN_SET_KEY: &str = "INSERT INTO setting (name, value) VALUES ('key_id', ?1)";
+
+const OPEN_OLDEST: &str = "SELECT value FROM setting WHERE name = 'oldest_form'";
+
+const OPEN_SET_OLDEST: &str = "
+INSERT INTO setting (name, value) VALUES ('oldest_form', ?1)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 
 /// Migrations in their order. One statement a file; a file is never edited after a release.
 const MIGRATIONS: [(i64, &str, &str); 10] = [
@@ -124,7 +131,10 @@ static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
             false,
         )
     });
-    Migrator::with_migrations(migrations.collect())
+    let mut migrator = Migrator::with_migrations(migrations.collect());
+    // Those of a newer version, where it lets this one work.
+    migrator.set_ignore_missing(true);
+    migrator
 });
 
 pub(super) async fn open(path: &Path, options: &SqliteOptions) -> Result<SqliteStore, StoreError> {
@@ -227,7 +237,10 @@ fn make_file(path: &Path) -> std::io::Result<()> {
 
 /// Refuses what is no database, and databases of other programs, before anything is changed:
 /// turning on the write-ahead log writes to the file.
-async fn refuse_foreign(path: &Path, options: &SqliteConnectOptions) -> Result<(), StoreError> {
+pub(super) async fn refuse_foreign(
+    path: &Path,
+    options: &SqliteConnectOptions,
+) -> Result<(), StoreError> {
     let error = |source| open_error(path, "open the store", source);
     let mut connection = SqliteConnection::connect_with(options)
         .await
@@ -332,7 +345,13 @@ async fn migrate(
         .max()
         .unwrap_or(0);
     if newest > newest_known {
-        return Err(StoreError::TooNew { found: newest });
+        let oldest: Option<String> = sqlx::query_scalar(OPEN_OLDEST)
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(|source| open_error(path, "read the form of the store", source))?;
+        if !may_work(newest_known, newest, oldest.as_deref()) {
+            return Err(StoreError::TooNew { found: newest });
+        }
     }
     let pending = MIGRATIONS
         .iter()
@@ -346,10 +365,16 @@ async fn migrate(
         .await
         .map_err(error)?;
     if pending > 0 {
+        let error = |source| open_error(path, "mark the store", source);
         sqlx::query(OPEN_MARK)
+            .execute(&mut *connection)
+            .await
+            .map_err(error)?;
+        sqlx::query(OPEN_SET_OLDEST)
+            .bind(OLDEST_FORM.to_string())
             .execute(connection)
             .await
-            .map_err(|source| open_error(path, "mark the store", source))?;
+            .map_err(error)?;
     }
     Ok(())
 }

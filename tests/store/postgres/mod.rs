@@ -144,15 +144,55 @@ async fn pending_migrations_are_refused_where_they_may_not_run() {
 async fn a_newer_store_is_refused() {
     let database = fresh().await;
     database.store().await.close().await;
+    let mut raw = database.raw().await;
     execute(
-        &mut database.raw().await,
+        &mut raw,
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
          VALUES (12, 'later', TRUE, '', 0)",
     )
     .await;
+    execute(&mut raw, "DELETE FROM setting WHERE name = 'oldest_form'").await;
     let error = database.refusal(options()).await;
     assert!(
         matches!(error, StoreError::TooNew { found: 12 }),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_newer_form_that_lets_this_version_work_is_worked_on() {
+    let database = fresh().await;
+    let before = database.store().await;
+    let mut raw = database.raw().await;
+    // A newer version has added a column and a table, beside a process of this version.
+    for sql in [
+        "ALTER TABLE decision ADD COLUMN later TEXT",
+        "CREATE TABLE later (a TEXT)",
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+         VALUES (11, 'later', TRUE, '', 0)",
+    ] {
+        execute(&mut raw, sql).await;
+    }
+    let works = async |store: &PostgresStore, id: &str| {
+        store
+            .record_decisions(vec![called(id, "shop", None, at(0))])
+            .await
+            .unwrap();
+    };
+    works(&before, "a").await;
+    before.close().await;
+    let after = database.store().await;
+    works(&after, "b").await;
+    after.close().await;
+    // What the newer version says of itself stays as it is.
+    execute(
+        &mut raw,
+        "UPDATE setting SET value = '11' WHERE name = 'oldest_form'",
+    )
+    .await;
+    let error = database.refusal(options()).await;
+    assert!(
+        matches!(error, StoreError::TooNew { found: 11 }),
         "{error:?}"
     );
 }
