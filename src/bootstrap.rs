@@ -2,6 +2,7 @@
 
 mod backup;
 mod door;
+mod keys;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use anyhow::Context as _;
 use icpgate_policy::codes::RecordKind;
 use icpgate_policy::explain::Language;
 use icpgate_policy::facts::Revision;
-use icpgate_policy::identity::{CheckDigits, Sealer};
+use icpgate_policy::identity::CheckDigits;
 use icpgate_policy::policy::{Policy, shipped};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -18,13 +19,11 @@ use tokio_util::task::TaskTracker;
 
 pub use backup::backup;
 pub use door::open as open_door;
+pub use keys::Keys;
 
 use crate::cache::{Applied, LocalCache, SharedCache, SharedIdentity, SharedMode, SharedOptions};
 use crate::clock::Clock;
-use crate::config::{
-    ByteSize, CacheSize, CertificateCheck, Config, MaxAge, PrivacyKey, RedisMode, ServerUrl,
-    privacy_key,
-};
+use crate::config::{ByteSize, CacheSize, CertificateCheck, Config, MaxAge, RedisMode, ServerUrl};
 use crate::gate::{
     ActivePolicy, CacheBounds, Caches, Completeness, Gate, LogWorker, keep_for, problems,
 };
@@ -32,7 +31,9 @@ use crate::grpc;
 use crate::intake::{self, Intake, Line};
 use crate::lifecycle::Lifecycle;
 use crate::sample;
-use crate::store::{PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store};
+use crate::store::{
+    PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store, StoreError, Upkeep,
+};
 use crate::workers;
 
 /// Handles of the change log that are remembered as touched, at least: a few MiB.
@@ -59,8 +60,13 @@ pub struct Parts {
 /// What stands in the way, with the remedy.
 pub async fn open(config: &Config, migrate: bool) -> anyhow::Result<Parts> {
     let policy = policy(config)?;
-    let (key, sealer, key_id) = sealer(config)?;
-    let store = store(config, migrate, key_id).await?;
+    let keys = Keys::read(&config.privacy.key_file)?;
+    let (store, in_force) = open_store(config, migrate, &keys).await?;
+    if in_force < keys.count() {
+        let more = keys.count() - in_force;
+        tracing::info!("{more} keys of the ring are not in force; `icpgate keys rotate` takes one");
+    }
+    let sealer = keys.sealer(in_force)?;
     let check_digits = match config.records.certificate_check {
         CertificateCheck::Accept => CheckDigits::Accept,
         CertificateCheck::Refuse => CheckDigits::Refuse,
@@ -76,7 +82,7 @@ pub async fn open(config: &Config, migrate: bool) -> anyhow::Result<Parts> {
         None
     } else {
         let id = store.id().await.context("open the store")?;
-        let identity = SharedIdentity::derive(key.as_bytes(), &id);
+        let identity = SharedIdentity::derive(&keys.material(in_force), &id);
         Some(shared(config, &policy, identity, tasks.clone())?)
     };
     Ok(Parts {
@@ -243,8 +249,7 @@ pub async fn serve(
         served.clone(),
     );
     lifecycle.spawn("the follower of the change log", async move {
-        follower.await;
-        Ok(())
+        Ok(follower.await?)
     });
     if let Some(watch) = watch {
         let stop = served.clone();
@@ -365,58 +370,64 @@ pub async fn replica(config: &Config) -> anyhow::Result<Option<Revision>> {
     let (Some(url), Some(_)) = (&config.store.url, &config.store.read_url) else {
         return Ok(None);
     };
-    let (_, _, key_id) = sealer(config)?;
-    let store = postgres(config, url, false, key_id).await?;
+    let keys = Keys::read(&config.privacy.key_file)?;
+    let opening = keys.open(&config.privacy.key_file, async |key_id| {
+        postgres(config, url, false, key_id).await
+    });
+    let (store, _) = opening.await.context(OPEN_DATABASE)?;
     let revision = store.replica_revision().await.transpose();
     store.close().await;
     revision.context("ask the replica of store.read_url")
 }
 
-/// The privacy key, what seals with it, and its fingerprint as the store keeps it.
-fn sealer(config: &Config) -> anyhow::Result<(PrivacyKey, Sealer, String)> {
-    let key = privacy_key(&config.privacy.key_file).context("take the privacy key")?;
-    let sealer = Sealer::new(key.as_bytes()).context("take the privacy key")?;
-    let key_id = hex(&sealer.key_id());
-    Ok((key, sealer, key_id))
-}
-
-async fn store(config: &Config, migrate: bool, key_id: String) -> anyhow::Result<Arc<dyn Store>> {
+/// Opens the configured store; returns how many of the keys it is sealed under, too.
+///
+/// # Errors
+///
+/// It does not open, or is sealed under other keys.
+pub async fn open_store(
+    config: &Config,
+    migrate: bool,
+    keys: &Keys,
+) -> anyhow::Result<(Arc<dyn Upkeep>, usize)> {
+    let file = &config.privacy.key_file;
     if let Some(url) = &config.store.url {
-        return Ok(Arc::new(postgres(config, url, migrate, key_id).await?));
+        let opening = keys.open(file, async |key_id| {
+            postgres(config, url, migrate, key_id).await
+        });
+        // The address may hold a password; what may be shown of it is in the error.
+        let (store, count) = opening.await.context(OPEN_DATABASE)?;
+        return Ok((Arc::new(store), count));
     }
     let path = &config.store.path;
-    let store = SqliteStore::open(path, SqliteOptions { migrate, key_id })
-        .await
-        .with_context(|| format!("open the store `{}`", path.display()))?;
-    Ok(Arc::new(store))
+    let opening = keys.open(file, async |key_id| {
+        let key_id = key_id.to_owned();
+        SqliteStore::open(path, SqliteOptions { migrate, key_id }).await
+    });
+    let opened = opening.await;
+    let (store, count) = opened.with_context(|| format!("open the store `{}`", path.display()))?;
+    Ok((Arc::new(store), count))
 }
+
+const OPEN_DATABASE: &str = "open the store of store.url";
 
 async fn postgres(
     config: &Config,
     url: &ServerUrl,
     migrate: bool,
-    key_id: String,
-) -> anyhow::Result<PostgresStore> {
+    key_id: &str,
+) -> Result<PostgresStore, StoreError> {
     let read_url = config.store.read_url.as_ref();
     let options = PostgresOptions {
         migrate,
-        key_id,
+        key_id: key_id.to_owned(),
         read_url: read_url.map(|url| url.as_str().to_owned()),
         connections: config.store.connections,
     };
-    let store = PostgresStore::open(url.as_str(), options).await;
-    // The address may hold a password; what may be shown of it is in the error.
-    store.context("open the store of store.url")
+    PostgresStore::open(url.as_str(), options).await
 }
 
 fn read(file: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(file)
         .with_context(|| format!("read the policy `{}` (key policy.file)", file.display()))
-}
-
-/// Fingerprint of the key as the store keeps it.
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

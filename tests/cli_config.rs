@@ -8,8 +8,8 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use icpgate::config::{
-    Flag, Inputs, KEYS, MaxAge, Origin, PrivacyKeyError, Problem, ProblemKind, default_file, load,
-    privacy_key, privacy_key_permissions, reference,
+    Flag, Inputs, KEYS, KeyRing, MaxAge, Origin, PrivacyKey, PrivacyKeyError, Problem, ProblemKind,
+    add_key, default_file, key_ring, load, privacy_key_permissions, reference,
 };
 
 fn inputs(folder: &Path, file: &str, variables: &[(&str, &str)], flags: &[(&str, &str)]) -> Inputs {
@@ -588,19 +588,27 @@ fn set_mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
+fn one_key(path: &Path) -> PrivacyKey {
+    let ring = key_ring(path).unwrap();
+    let [key] = ring.keys() else {
+        panic!("{ring:?}")
+    };
+    key.clone()
+}
+
 #[test]
 fn a_key_is_made_once_and_stays() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("data/deep/privacy.key");
-    let key = privacy_key(&path).unwrap();
+    let key = one_key(&path);
     assert_eq!(key.as_bytes().len(), 32);
     assert_ne!(key.as_bytes(), [0; 32]);
-    assert_eq!(privacy_key(&path).unwrap().as_bytes(), key.as_bytes());
+    assert_eq!(one_key(&path).as_bytes(), key.as_bytes());
     assert_eq!(format!("{key:?}"), "PrivacyKey(hidden)");
     let text = std::fs::read_to_string(&path).unwrap();
     assert_eq!(text.trim().len(), 64);
     let other = folder.path().join("other/privacy.key");
-    assert_ne!(privacy_key(&other).unwrap().as_bytes(), key.as_bytes());
+    assert_ne!(one_key(&other).as_bytes(), key.as_bytes());
     #[cfg(unix)]
     {
         assert_eq!(mode(&path), 0o600);
@@ -619,7 +627,7 @@ fn whoever_starts_at_once_ends_with_one_key() {
                 .map(|_| {
                     scope.spawn(|| {
                         start.wait();
-                        privacy_key(&path).unwrap().as_bytes().to_vec()
+                        one_key(&path).as_bytes().to_vec()
                     })
                 })
                 .collect();
@@ -643,10 +651,10 @@ fn whoever_starts_at_once_ends_with_one_key() {
 fn a_key_that_others_can_write_is_refused_with_the_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("privacy.key");
-    privacy_key(&path).unwrap();
+    key_ring(&path).unwrap();
     for open in [0o620, 0o602, 0o660] {
         set_mode(&path, open);
-        let error = privacy_key(&path).unwrap_err();
+        let error = key_ring(&path).unwrap_err();
         assert!(
             matches!(error, PrivacyKeyError::OpenToOthers { .. }),
             "{error}"
@@ -656,15 +664,15 @@ fn a_key_that_others_can_write_is_refused_with_the_remedy() {
     }
     // Readable by all: taken, and found by those who look.
     set_mode(&path, 0o444);
-    privacy_key(&path).unwrap();
+    key_ring(&path).unwrap();
     assert!(privacy_key_permissions(&path).is_err());
     // As secrets are mounted for a program that is not root: root's, and readable to a group.
     set_mode(&path, 0o440);
-    privacy_key(&path).unwrap();
+    key_ring(&path).unwrap();
     let is_roots = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(&path).unwrap()) == 0;
     assert_eq!(privacy_key_permissions(&path).is_ok(), is_roots);
     set_mode(&path, 0o400);
-    privacy_key(&path).unwrap();
+    key_ring(&path).unwrap();
     privacy_key_permissions(&path).unwrap();
 }
 
@@ -677,14 +685,14 @@ fn keys_are_read_raw_and_in_hexadecimal_digits() {
         let _ = std::fs::remove_file(&path);
         std::fs::write(&path, bytes).unwrap();
         set_mode(&path, 0o600);
-        privacy_key(&path)
+        key_ring(&path)
     };
     let digits = "0123456789abcdefABCDEF0123456789".repeat(2);
-    let key = read(format!("{digits}\n").as_bytes()).unwrap();
+    let key = read(format!("{digits}\n").as_bytes()).unwrap().keys()[0].clone();
     assert_eq!(key.as_bytes().len(), 32);
     assert_eq!(key.as_bytes()[..3], [0x01, 0x23, 0x45]);
     let raw: Vec<u8> = (0..40).map(|byte| byte ^ 0x9c).collect();
-    assert_eq!(read(&raw).unwrap().as_bytes(), raw);
+    assert_eq!(read(&raw).unwrap().keys()[0].as_bytes(), raw);
     for short in [&b""[..], b"\n", b"abcd", &[7; 31], &[b'a'; 62]] {
         let error = read(short).unwrap_err();
         assert!(matches!(error, PrivacyKeyError::TooShort { .. }), "{error}");
@@ -693,4 +701,85 @@ fn keys_are_read_raw_and_in_hexadecimal_digits() {
         read(&[7; 5000]).unwrap_err(),
         PrivacyKeyError::TooLong { .. }
     ));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_ring_is_read_line_by_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("privacy.key");
+    let read = |text: &str| {
+        let _ = std::fs::remove_file(&path);
+        std::fs::write(&path, text).unwrap();
+        set_mode(&path, 0o600);
+        key_ring(&path)
+    };
+    let (one, two) = ("1a".repeat(32), "2b".repeat(40));
+    for text in [
+        format!("{one}\n{two}"),
+        format!("\n {one}\r\n\n{two} \r\n\n"),
+    ] {
+        let ring = read(&text).unwrap();
+        let keys: Vec<&[u8]> = ring.keys().iter().map(PrivacyKey::as_bytes).collect();
+        assert_eq!(keys, [&[0x1a; 32][..], &[0x2b; 40]]);
+    }
+    for (bad, line) in [(&two[..62], 2), ("a word", 2), (&two[..65], 2)] {
+        let error = read(&format!("{one}\n\n{bad}\n")).unwrap_err();
+        assert!(
+            matches!(error, PrivacyKeyError::NoKey { line: found, .. } if found == line),
+            "{error}"
+        );
+        assert!(!error.to_string().contains(bad), "{error}");
+    }
+    // Lines of which none is a key are one raw key, as ever.
+    let raw = "a raw key over\ntwo lines, of forty octets.";
+    assert_eq!(read(raw).unwrap().keys()[0].as_bytes(), raw.as_bytes());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_is_added_behind_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("privacy.key");
+    assert!(matches!(
+        add_key(&path).unwrap_err(),
+        PrivacyKeyError::Io { .. }
+    ));
+    let raw: Vec<u8> = (0..40).map(|byte| byte ^ 0x9c).collect();
+    std::fs::write(&path, &raw).unwrap();
+    set_mode(&path, 0o640);
+    let link = folder.path().join("link.key");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let ring = add_key(&link).unwrap();
+    assert_eq!(ring.keys().len(), 2);
+    assert_eq!(ring.keys()[0].as_bytes(), raw, "stays, in another form");
+    assert_eq!(mode(&path), 0o640, "keeps its rights");
+    assert!(link.is_symlink());
+    let longer = add_key(&path).unwrap();
+    let keys = |ring: &KeyRing| -> Vec<Vec<u8>> {
+        ring.keys()
+            .iter()
+            .map(|key| key.as_bytes().to_vec())
+            .collect()
+    };
+    assert_eq!(keys(&longer)[..2], keys(&ring)[..]);
+    assert_ne!(keys(&longer)[2], keys(&longer)[1]);
+    assert_eq!(keys(&key_ring(&path).unwrap()), keys(&longer));
+    while key_ring(&path).unwrap().keys().len() < 60 {
+        add_key(&path).unwrap();
+    }
+    let before = std::fs::read(&path).unwrap();
+    let full = loop {
+        if let Err(error) = add_key(&path) {
+            break error;
+        }
+    };
+    assert!(matches!(full, PrivacyKeyError::TooLong { .. }), "{full}");
+    assert!(std::fs::read(&path).unwrap().len() >= before.len());
+    key_ring(&path).unwrap();
+    assert_eq!(
+        std::fs::read_dir(folder.path()).unwrap().count(),
+        2,
+        "no draft"
+    );
 }

@@ -135,6 +135,7 @@ impl Store for Memory {
     async fn touched(&self, _: Revision, _: u32) -> Result<Touched, StoreError> {
         Ok(Touched {
             handles: Vec::new(),
+            everything: None,
             through: HEAD,
             head: HEAD,
         })

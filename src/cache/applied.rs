@@ -90,7 +90,7 @@ impl Applied {
         Revision(self.revision.load(Ordering::Acquire))
     }
 
-    /// Begins at a revision, before anything is applied: touches up to it are not known.
+    /// Begins at a revision, in the first place or anew: touches up to it are not known.
     pub fn begin(&self, from: Revision) {
         let mut touched = self.write();
         touched.floor = touched.floor.max(from);

@@ -6,8 +6,8 @@ use super::config::ConfigCommand;
 use super::exit::{self, Failure, OrExit as _};
 use super::policy::PolicyCommand;
 use super::{
-    Cli, Command, backup, check, completions, config, doctor, generate, health, import, number,
-    output, policy, remote,
+    Cli, Command, backup, check, completions, config, doctor, generate, health, import, keys,
+    number, output, policy, remote,
 };
 use crate::bootstrap::{self, Parts};
 use crate::clock::Clock;
@@ -77,6 +77,7 @@ pub async fn dispatch(cli: &Cli, clock: Arc<dyn Clock>) -> Result<u8, Failure> {
                 }
             }
         }
+        Command::Keys(args) => keys::run(args, &with_log(cli)?, clock.now()).await,
         Command::Number(args) => number::run(args, clock.now()),
         Command::Migrate(_) => {
             let config = with_log(cli)?;

@@ -14,6 +14,7 @@ pub mod exit;
 pub mod generate;
 pub mod health;
 pub mod import;
+pub mod keys;
 pub mod number;
 pub mod output;
 pub mod policy;
@@ -85,6 +86,8 @@ pub enum Command {
     Backup(backup::BackupArgs),
     /// Bring the store to this version's form
     Migrate(serve::MigrateArgs),
+    /// Show, add and replace the keys under which personal data is sealed
+    Keys(keys::KeysArgs),
     /// Check policy documents
     Policy(policy::PolicyArgs),
     /// Read filing, licence and public-security numbers and explain them

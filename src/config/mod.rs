@@ -24,7 +24,9 @@ pub use keys::{
     Provider, Records, Redis, StoreLocation,
 };
 pub use load::{Effective, FILE_NAME, Flag, Inputs, Loaded, load};
-pub use privacy_key::{PrivacyKey, PrivacyKeyError, privacy_key, privacy_key_permissions};
+pub use privacy_key::{
+    KeyRing, PrivacyKey, PrivacyKeyError, add_key, key_ring, privacy_key_permissions,
+};
 pub use problem::{Origin, Problem, ProblemKind, Problems};
 pub use redis::{RedisMode, RedisUrls, SentinelService};
 pub use setting::{

@@ -1,7 +1,10 @@
-//! The key under which personal data is sealed: read, or made once.
+//! The keys under which personal data is sealed: read, made once, and added to.
 //!
+//! The file is a ring: one key, raw or in hexadecimal digits, or several in hexadecimal digits, one
+//! a line, the oldest first. Each seals over those before it.
 //! **Invariant:** however many processes start at once, they end with one key, and the file never
-//! exists with less than the whole key in it or with rights for others.
+//! exists with less than whole keys in it or with rights for others than it had. Keys are added
+//! behind the others, and none is ever taken away.
 
 use std::fmt;
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -25,6 +28,18 @@ impl PrivacyKey {
     /// The key's bytes, 32 or more.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// The keys of the file, the oldest first; there is at least one.
+#[derive(Clone, Debug)]
+pub struct KeyRing(Vec<PrivacyKey>);
+
+impl KeyRing {
+    /// The keys, the oldest first.
+    #[must_use]
+    pub fn keys(&self) -> &[PrivacyKey] {
         &self.0
     }
 }
@@ -81,9 +96,23 @@ pub enum PrivacyKeyError {
         /// Length of the key, in bytes.
         found: usize,
     },
+    /// One line among keys is none.
+    #[error(
+        "line {line} of `{}` (`privacy.key_file`) is no key; each line holds one key of {} or more \
+         hexadecimal digits; restore the file from its copy",
+        path.display(),
+        2 * SHORTEST
+    )]
+    NoKey {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1; empty ones are not counted.
+        line: usize,
+    },
     /// The file holds more than any key.
     #[error(
-        "the key `{}` (`privacy.key_file`) has more than {LONGEST_FILE} bytes; name the right file",
+        "the key `{}` (`privacy.key_file`) has, or would have, more than {LONGEST_FILE} bytes; name \
+         the right file, or begin a new store with one key",
         path.display()
     )]
     TooLong {
@@ -92,13 +121,13 @@ pub enum PrivacyKeyError {
     },
 }
 
-/// Reads the key, and makes it first where the file is missing.
+/// Reads the keys, and makes one first where the file is missing.
 ///
 /// # Errors
 ///
 /// The file cannot be read or made, can be written by others than its owner, or holds no key. One
 /// that others can read is taken with a warning.
-pub fn privacy_key(path: &Path) -> Result<PrivacyKey, PrivacyKeyError> {
+pub fn key_ring(path: &Path) -> Result<KeyRing, PrivacyKeyError> {
     match File::open(path) {
         Ok(file) => read(path, file),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -113,6 +142,46 @@ pub fn privacy_key(path: &Path) -> Result<PrivacyKey, PrivacyKeyError> {
     }
 }
 
+/// Adds a random key behind those of the file, which keeps its owner and its rights. The file is
+/// replaced whole, or stays as it is.
+///
+/// # Errors
+///
+/// As [`key_ring`]; a file that is missing is one. Nothing is added where the ring would become too
+/// long to be read.
+pub fn add_key(path: &Path) -> Result<KeyRing, PrivacyKeyError> {
+    // Else a link would be replaced, and what it leads to would stay.
+    let path = &std::fs::canonicalize(path).map_err(io_error("look for the key", path))?;
+    let file = File::open(path).map_err(io_error("open the key", path))?;
+    let metadata = file.metadata().map_err(io_error("look at the key", path))?;
+    let KeyRing(keys) = read(path, file)?;
+    let random = random()?;
+    let (key, suffix) = random.split_at(SHORTEST);
+    let mut text = Zeroizing::new(String::with_capacity(LONGEST_FILE as usize));
+    for key in keys.iter().map(PrivacyKey::as_bytes).chain([key]) {
+        text.push_str(&to_hex(key));
+        text.push('\n');
+    }
+    if text.len() as u64 > LONGEST_FILE {
+        return Err(PrivacyKeyError::TooLong {
+            path: path.to_owned(),
+        });
+    }
+    let draft = draft_of(path, suffix);
+    let replaced = write_draft(&draft, &text)
+        .and_then(|()| keep_rights(&draft, &metadata))
+        .and_then(|()| std::fs::rename(&draft, path));
+    if replaced.is_err() {
+        let _ = std::fs::remove_file(&draft);
+    }
+    replaced.map_err(io_error("write the key", path))?;
+    sync_folder(folder_of(path));
+    read(
+        path,
+        File::open(path).map_err(io_error("open the key", path))?,
+    )
+}
+
 /// Whether the rights to a key that is there are right.
 ///
 /// # Errors
@@ -124,7 +193,7 @@ pub fn privacy_key_permissions(path: &Path) -> Result<(), PrivacyKeyError> {
     closed_to_others(path, &metadata)
 }
 
-fn read(path: &Path, file: File) -> Result<PrivacyKey, PrivacyKeyError> {
+fn read(path: &Path, file: File) -> Result<KeyRing, PrivacyKeyError> {
     let metadata = file.metadata().map_err(io_error("look at the key", path))?;
     match closed_to_others(path, &metadata) {
         // Secrets are often mounted readable to a group; that is told, and taken.
@@ -142,6 +211,22 @@ fn read(path: &Path, file: File) -> Result<PrivacyKey, PrivacyKeyError> {
             path: path.to_owned(),
         });
     }
+    parse(path, bytes).map(KeyRing)
+}
+
+fn parse(path: &Path, bytes: Zeroizing<Vec<u8>>) -> Result<Vec<PrivacyKey>, PrivacyKeyError> {
+    let lines = bytes.split(|octet| *octet == b'\n');
+    let lines: Vec<&[u8]> = lines.filter(|line| !line.trim_ascii().is_empty()).collect();
+    let key = |line| from_hex(line).filter(|key| key.len() >= SHORTEST);
+    if lines.len() > 1 && lines.iter().any(|line| key(line).is_some()) {
+        let keys = (1..).zip(lines).map(|(number, line)| {
+            key(line).map(PrivacyKey).ok_or(PrivacyKeyError::NoKey {
+                path: path.to_owned(),
+                line: number,
+            })
+        });
+        return keys.collect();
+    }
     let key = from_hex(&bytes).unwrap_or(bytes);
     if key.len() < SHORTEST {
         return Err(PrivacyKeyError::TooShort {
@@ -149,7 +234,7 @@ fn read(path: &Path, file: File) -> Result<PrivacyKey, PrivacyKeyError> {
             found: key.len(),
         });
     }
-    Ok(PrivacyKey(key))
+    Ok(vec![PrivacyKey(key)])
 }
 
 /// The bytes that hexadecimal digits stand for; `None` if the text is anything else. White space
@@ -172,21 +257,14 @@ fn from_hex(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
 /// Makes a key where there is none: written whole under another name, then linked to its own,
 /// which fails if the name is taken.
 fn make(path: &Path) -> Result<(), PrivacyKeyError> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        Some(_) | None => Path::new("."),
-    };
+    let folder = folder_of(path);
     make_folder(folder).map_err(io_error("make the folder", folder))?;
-    let mut random = Zeroizing::new([0_u8; SHORTEST + 8]);
-    rand::rngs::SysRng
-        .try_fill_bytes(random.as_mut_slice())
-        .map_err(|error| PrivacyKeyError::NoRandomness {
-            reason: error.to_string(),
-        })?;
+    let random = random()?;
     let (key, suffix) = random.split_at(SHORTEST);
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let draft = folder.join(format!(".{name}.{}", to_hex(suffix).as_str()));
-    let written = write_draft(&draft, key);
+    let draft = draft_of(path, suffix);
+    let mut line = to_hex(key);
+    line.push('\n');
+    let written = write_draft(&draft, &line);
     let linked = written.and_then(|()| match std::fs::hard_link(&draft, path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         other => other,
@@ -200,16 +278,56 @@ fn make(path: &Path) -> Result<(), PrivacyKeyError> {
     Ok(())
 }
 
-fn write_draft(draft: &Path, key: &[u8]) -> io::Result<()> {
+/// Random bytes for a key, and behind them for the name of a draft.
+fn random() -> Result<Zeroizing<[u8; SHORTEST + 8]>, PrivacyKeyError> {
+    let mut random = Zeroizing::new([0_u8; SHORTEST + 8]);
+    rand::rngs::SysRng
+        .try_fill_bytes(random.as_mut_slice())
+        .map_err(|error| PrivacyKeyError::NoRandomness {
+            reason: error.to_string(),
+        })?;
+    Ok(random)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        Some(_) | None => Path::new("."),
+    }
+}
+
+/// Beside the file, so that it can take its place in one step.
+fn draft_of(path: &Path, suffix: &[u8]) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    folder_of(path).join(format!(".{name}.{}", to_hex(suffix).as_str()))
+}
+
+fn write_draft(draft: &Path, text: &str) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(draft)?;
-    let mut line = to_hex(key);
-    line.push('\n');
-    file.write_all(line.as_bytes())?;
+    file.write_all(text.as_bytes())?;
     file.sync_all()
+}
+
+/// Gives a draft the owner and the rights of the file whose place it takes: the server may run as
+/// another user than whoever adds a key.
+#[cfg(unix)]
+fn keep_rights(draft: &Path, before: &std::fs::Metadata) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+    let now = std::fs::metadata(draft)?;
+    if (now.uid(), now.gid()) != (before.uid(), before.gid()) {
+        chown(draft, Some(before.uid()), Some(before.gid()))?;
+    }
+    std::fs::set_permissions(draft, before.permissions())
+}
+
+/// Systems without such rights: whoever may read the folder is the system's affair.
+#[cfg(not(unix))]
+fn keep_rights(_: &Path, _: &std::fs::Metadata) -> io::Result<()> {
+    Ok(())
 }
 
 fn to_hex(bytes: &[u8]) -> Zeroizing<String> {

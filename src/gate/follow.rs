@@ -40,6 +40,14 @@ pub enum FollowError {
     },
 }
 
+impl FollowError {
+    /// Whether no later look can succeed: the process has to be started again.
+    #[must_use]
+    pub const fn is_final(&self) -> bool {
+        matches!(self, Self::Store(StoreError::KeyReplaced { .. }))
+    }
+}
+
 /// What following remembers; behind a lock, so that one look runs at a time.
 #[derive(Debug, Default)]
 pub(super) struct Following {
@@ -157,6 +165,7 @@ impl Gate {
             let reading = self.store.touched(applied.revision(), AT_ONCE);
             let Touched {
                 handles,
+                everything,
                 through,
                 head,
             } = self.in_time(reading).await?;
@@ -165,6 +174,10 @@ impl Gate {
                     applied: applied.revision().0,
                     head: head.0,
                 });
+            }
+            if let Some(revision) = everything {
+                // Before the rest, so that nothing that was read earlier is taken to hold.
+                applied.begin(revision);
             }
             applied.apply(&handles, through);
             if through >= head {

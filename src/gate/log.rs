@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::FusedFuture;
+use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use super::answer::{Answer, DecisionId, encode};
-use super::{GateError, render};
+use super::{GateError, content, render};
 use crate::clock::Clock;
 use crate::store::{Content, NewDecision, Store, StoreError};
 
@@ -63,6 +64,46 @@ struct Entry {
     answer: Arc<Answer>,
     asker: Asker,
     written: Option<oneshot::Sender<Result<(), LogFailure>>>,
+}
+
+/// How much of a decision is written down.
+#[derive(Clone, Copy)]
+enum Kept {
+    All,
+    /// Without what is sealed: the store is sealed under a key that this process does not have, and
+    /// has no use for digests under the one before.
+    Bare,
+}
+
+impl Entry {
+    fn decision(&self, now: Timestamp, kept: Kept) -> NewDecision {
+        let answer = &self.answer;
+        let (profile, facts) = match kept {
+            Kept::All => (
+                answer.profile.to_vec(),
+                Content {
+                    digest: answer.facts_digest,
+                    bytes: encode(&answer.facts).into(),
+                },
+            ),
+            Kept::Bare => {
+                let mut profile = answer.request.profile.clone();
+                profile.applicant = None;
+                (encode(&profile), content(Vec::new()))
+            }
+        };
+        NewDecision {
+            decision_id: answer.decision_id.to_string(),
+            answer: render::recorded(answer),
+            profile,
+            facts,
+            policy: answer.policy.content.clone(),
+            decided_at: answer.decision.decided_at,
+            recorded_at: now,
+            order_id: self.asker.order_id.clone(),
+            caller: self.asker.caller.as_deref().map(str::to_owned),
+        }
+    }
 }
 
 /// Where decisions are handed in.
@@ -290,30 +331,18 @@ impl Writer {
             return Ok(());
         }
         let now = self.clock.now();
-        let decisions = group
-            .iter()
-            .map(|entry| {
-                let answer = &entry.answer;
-                NewDecision {
-                    decision_id: answer.decision_id.to_string(),
-                    answer: render::recorded(answer),
-                    profile: answer.profile.to_vec(),
-                    facts: Content {
-                        digest: answer.facts_digest,
-                        bytes: encode(&answer.facts).into(),
-                    },
-                    policy: answer.policy.content.clone(),
-                    decided_at: answer.decision.decided_at,
-                    recorded_at: now,
-                    order_id: entry.asker.order_id.clone(),
-                    caller: entry.asker.caller.as_deref().map(str::to_owned),
-                }
-            })
-            .collect();
-        self.store
-            .record_decisions(decisions)
-            .await
-            .map_err(Arc::new)?;
+        let decisions = |kept| {
+            group
+                .iter()
+                .map(|entry| entry.decision(now, kept))
+                .collect()
+        };
+        let mut recorded = self.store.record_decisions(decisions(Kept::All)).await;
+        if matches!(recorded, Err(StoreError::KeyReplaced { .. })) {
+            // What was answered is told, although it cannot be worked out anew.
+            recorded = self.store.record_decisions(decisions(Kept::Bare)).await;
+        }
+        recorded.map_err(Arc::new)?;
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         for entry in group {
             if let Some(written) = entry.written.take() {

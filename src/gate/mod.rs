@@ -40,6 +40,7 @@ use turns::Turns;
 
 pub use answer::{Answer, DecisionId, Served};
 pub use facts::{CacheBounds, Caches};
+pub use follow::FollowError;
 pub use log::{LogFailure, LogWorker};
 pub use policy::{ActivePolicy, PolicyRefusal, keep_for, problems};
 pub use records::{Changes, KnownDomain, Page};

@@ -18,6 +18,11 @@ use crate::store::RecordedDecision;
 /// Why a recorded decision cannot be replayed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
+    /// The facts were erased, with what they told about a person. The answer is as it was given.
+    #[error(
+        "the facts of the decision were erased; its answer stands, and cannot be worked out anew"
+    )]
+    Erased,
     /// Something recorded cannot be decoded by this version.
     #[error("decode the recorded {part}")]
     Decode {
@@ -45,6 +50,9 @@ pub enum ReplayError {
 ///
 /// What was recorded cannot be read.
 pub fn replay(recorded: &RecordedDecision, decision_id: &str) -> Result<Vec<u8>, ReplayError> {
+    if recorded.facts.is_empty() {
+        return Err(ReplayError::Erased);
+    }
     let profile: Profile = decode("profile", &recorded.profile)?;
     let facts: Facts = decode("facts", &recorded.facts)?;
     let source: PolicySource = decode("policy", &recorded.policy)?;

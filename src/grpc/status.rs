@@ -91,7 +91,8 @@ const LONGEST: usize = 1_500;
 
 fn store(error: &StoreError) -> Status {
     match error {
-        StoreError::Unavailable { .. } => {
+        // The process ends, and another one, or this one started again, can do it.
+        StoreError::Unavailable { .. } | StoreError::KeyReplaced { .. } => {
             note(error);
             passing(Code::Unavailable, "STORE_UNAVAILABLE", error)
         }

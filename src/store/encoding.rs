@@ -8,13 +8,20 @@
 //! otherwise has to rewrite those of the records that are there.
 
 use icpgate_policy::codes::RecordKind;
+use icpgate_policy::facts::Facts;
 use icpgate_policy::records::{Handle, Record};
+use icpgate_policy::request::Profile;
 use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::{NewRecord, RecordedCaller, StoreError};
 
 /// First byte of a payload whose rest is the record in postcard's wire format, version 1.
 const POSTCARD: u8 = 1;
+
+/// The payload of a version whose record was erased: no more than this.
+pub(super) const ERASED_RECORD: &[u8] = &[0];
 
 /// Room for a payload from the start; most need less.
 const PAYLOAD: usize = 512;
@@ -40,6 +47,16 @@ pub(super) struct Row {
     /// Handles that it leads to.
     pub(super) leads: Vec<Handle>,
     /// The record.
+    pub(super) payload: Vec<u8>,
+}
+
+/// What the rows hold of a record itself.
+#[derive(Debug)]
+pub(super) struct Contents {
+    pub(super) key: String,
+    pub(super) shown_key: Option<String>,
+    pub(super) handles: Vec<Handle>,
+    pub(super) leads: Vec<Handle>,
     pub(super) payload: Vec<u8>,
 }
 
@@ -79,6 +96,7 @@ pub(super) fn record(table: &'static str, key: &str, payload: &[u8]) -> Result<R
             ))),
             Err(error) => Err(inconsistent(format!("the record is damaged: {error}"))),
         },
+        Some(_) if payload == ERASED_RECORD => Err(inconsistent("it was erased".to_owned())),
         Some((form, _)) => Err(inconsistent(format!("form {form} of records is not known"))),
         None => Err(inconsistent("the record is empty".to_owned())),
     }
@@ -176,10 +194,34 @@ fn row(new: NewRecord) -> Result<Row, StoreError> {
         source,
         observed_at,
     } = new;
+    let Contents {
+        key,
+        shown_key,
+        handles,
+        leads,
+        payload,
+    } = contents(&record)?;
+    Ok(Row {
+        kind: kind_number(record.kind()),
+        key,
+        shown_key,
+        source,
+        observed_at: observed_at.as_microsecond(),
+        handles,
+        leads,
+        payload,
+    })
+}
+
+/// What the rows hold of a record itself.
+///
+/// # Errors
+/// [`StoreError::Inconsistent`] where it has no encoding.
+pub(super) fn contents(record: &Record) -> Result<Contents, StoreError> {
     let key = record.key();
     let mut payload = Vec::with_capacity(PAYLOAD);
     payload.push(POSTCARD);
-    let payload = match postcard::to_extend(&record, payload) {
+    let payload = match postcard::to_extend(record, payload) {
         Ok(mut payload) => {
             payload.shrink_to_fit();
             payload
@@ -195,15 +237,52 @@ fn row(new: NewRecord) -> Result<Row, StoreError> {
     let mut handles = record.handles();
     handles.sort_unstable();
     handles.dedup();
-    Ok(Row {
-        kind: kind_number(record.kind()),
+    Ok(Contents {
         shown_key: Some(record.shown_key()).filter(|shown| *shown != key),
-        source,
-        observed_at: observed_at.as_microsecond(),
         handles,
         leads: record.leads_to(),
         payload,
         key,
+    })
+}
+
+/// Reads the facts of a decision, which stand in postcard's wire format.
+///
+/// # Errors
+/// [`StoreError::Inconsistent`] where this version cannot read them.
+pub(super) fn facts(bytes: &[u8]) -> Result<Facts, StoreError> {
+    decoded("content", String::new(), bytes)
+}
+
+/// Reads the question of a decision, which stands in postcard's wire format.
+///
+/// # Errors
+/// [`StoreError::Inconsistent`] where this version cannot read it.
+pub(super) fn profile(decision_id: &str, bytes: &[u8]) -> Result<Profile, StoreError> {
+    decoded("decision", decision_id.to_owned(), bytes)
+}
+
+/// The form in which facts and questions stand beside decisions.
+///
+/// # Errors
+/// [`StoreError::Inconsistent`] where the value has none.
+pub(super) fn encoded(table: &'static str, value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
+    postcard::to_stdvec(value).map_err(|error| StoreError::Inconsistent {
+        table,
+        key: String::new(),
+        problem: format!("a value has no encoding: {error}"),
+    })
+}
+
+fn decoded<T: DeserializeOwned>(
+    table: &'static str,
+    key: String,
+    bytes: &[u8],
+) -> Result<T, StoreError> {
+    postcard::from_bytes(bytes).map_err(|error| StoreError::Inconsistent {
+        table,
+        key,
+        problem: format!("it was written by another version, or is damaged: {error}"),
     })
 }
 

@@ -8,10 +8,13 @@
 
 mod encoding;
 mod form;
+mod erase;
 mod plan;
 mod postgres;
+mod reseal;
 mod sqlite;
 mod touched;
+mod upkeep;
 
 use std::sync::Arc;
 
@@ -23,6 +26,7 @@ use jiff::Timestamp;
 
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::{SqliteOptions, SqliteStore, backup_sqlite};
+pub use upkeep::{Erase, Erased, Progress, Reseal, Resealed, Stage, Upkeep, Whom};
 
 /// A record to write.
 #[derive(Clone, Debug)]
@@ -80,6 +84,9 @@ pub struct Touched {
     /// Each revision, in order, with the handles of the versions written and of the versions that
     /// these replaced; in order, none twice. A revision is there whole or not at all.
     pub handles: Vec<(Revision, Vec<Handle>)>,
+    /// The newest revision here that changed more than can be told: whatever was read before it may
+    /// be otherwise now. `None`: none did.
+    pub everything: Option<Revision>,
     /// The last revision that is here. It is `head` where everything was read; also where the
     /// revision that was asked for is beyond `head`, which is for the caller to notice.
     pub through: Revision,
@@ -113,7 +120,8 @@ pub struct NewDecision {
     pub answer: Vec<u8>,
     /// The encoded request profile.
     pub profile: Vec<u8>,
-    /// The encoded facts and their digest; kept once for equal facts.
+    /// The encoded facts and their digest; kept once for equal facts. Empty where nothing sealed is
+    /// to be kept, in `profile` neither: such decisions are taken whatever the key.
     pub facts: Content,
     /// The policy document and its digest; kept once for equal documents.
     pub policy: Content,
@@ -144,7 +152,7 @@ pub struct RecordedDecision {
     pub answer: Vec<u8>,
     /// The encoded request profile.
     pub profile: Vec<u8>,
-    /// The encoded facts.
+    /// The encoded facts; empty where they were erased.
     pub facts: Vec<u8>,
     /// The policy document.
     pub policy: Vec<u8>,
@@ -232,9 +240,39 @@ pub enum StoreError {
         /// Fingerprint of the configured key.
         configured: String,
     },
+    /// The store's personal data was sealed under another key after this process had opened it.
+    #[error(
+        "started with key `{started}`, and the store is sealed under `{stored}` now; start again"
+    )]
+    KeyReplaced {
+        /// Fingerprint of this process.
+        started: String,
+        /// Fingerprint of the store.
+        stored: String,
+    },
+}
+
+/// Whether the store is still sealed as it was when this process opened it.
+///
+/// # Errors
+/// [`StoreError::KeyReplaced`] where it is not: what this process would write can be compared with
+/// nothing in it, and what it would read with nothing here.
+fn still_sealed(stored: &str, started: &str) -> Result<(), StoreError> {
+    if stored == started {
+        Ok(())
+    } else {
+        Err(StoreError::KeyReplaced {
+            started: started.to_owned(),
+            stored: stored.to_owned(),
+        })
+    }
 }
 
 /// The port.
+///
+/// Whatever reads or writes sealed values says [`StoreError::KeyReplaced`], and does nothing, where
+/// the store was sealed under another key in the meantime: a certificate of this process held
+/// against facts sealed anew would never be equal to any.
 #[async_trait]
 pub trait Store: Send + Sync {
     /// Finds, for each set of handles, the records with one of them and the records that those

@@ -30,14 +30,22 @@ impl Gathered {
     /// [`StoreError::Inconsistent`] where one of them cannot be read.
     pub(super) fn add(&mut self, entry: &Entry<'_>) -> Result<(), StoreError> {
         let handles = self.handles.entry(entry.revision).or_default();
-        for payload in [Some(entry.payload), entry.before].into_iter().flatten() {
+        let payloads = [Some(entry.payload), entry.before].into_iter().flatten();
+        // What was erased is found under nothing; whoever erased it had all be forgotten.
+        for payload in payloads.filter(|payload| *payload != encoding::ERASED_RECORD) {
             let record = encoding::record("record_version", entry.key, payload)?;
             handles.extend(record.handles());
         }
         Ok(())
     }
 
-    pub(super) fn finish(self, through: Revision, head: Revision) -> Touched {
+    /// Takes the revision that was asked for, the last one read and the newest one.
+    pub(super) fn finish(self, after: Revision, through: Revision, head: Revision) -> Touched {
+        // Revisions have no gap. One without a version is of a write that changed all.
+        let everything = (after.0.saturating_add(1)..=through.0)
+            .rev()
+            .map(Revision)
+            .find(|revision| !self.handles.contains_key(revision));
         let handles = self.handles.into_iter().map(|(revision, mut handles)| {
             handles.sort_unstable();
             handles.dedup();
@@ -45,6 +53,7 @@ impl Gathered {
         });
         Touched {
             handles: handles.collect(),
+            everything,
             through,
             head,
         }

@@ -5,13 +5,24 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::gate::Gate;
+use crate::gate::{FollowError, Gate};
 
 /// Follows the change log until `stop`: at every sign of a write, and at the latest `every` so
 /// often, because signs get lost.
-pub async fn follow(gate: Arc<Gate>, every: Duration, stop: CancellationToken) {
+///
+/// # Errors
+///
+/// This process is of no more use: [`FollowError::is_final`].
+pub async fn follow(
+    gate: Arc<Gate>,
+    every: Duration,
+    stop: CancellationToken,
+) -> Result<(), FollowError> {
     loop {
-        let looked = gate.follow().await;
+        let looked = match gate.follow().await {
+            Err(error) if error.is_final() => return Err(error),
+            looked => looked,
+        };
         let next = async {
             match looked {
                 Ok(()) => {
@@ -25,7 +36,7 @@ pub async fn follow(gate: Arc<Gate>, every: Duration, stop: CancellationToken) {
             }
         };
         tokio::select! {
-            () = stop.cancelled() => return,
+            () = stop.cancelled() => return Ok(()),
             () = next => {}
         }
     }

@@ -188,6 +188,7 @@ impl Store for Watched {
         if self.silent.load(Ordering::SeqCst) {
             return Ok(Touched {
                 handles: Vec::new(),
+                everything: None,
                 through: after,
                 head: after,
             });

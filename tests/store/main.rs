@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod bulk;
 #[cfg(test)]
+mod chain;
+#[cfg(test)]
 mod contract;
 #[cfg(test)]
 mod postgres;

@@ -13,6 +13,7 @@ pub mod facts;
 pub mod field;
 pub mod identity;
 pub mod numbers;
+pub mod personal;
 pub mod policy;
 pub mod records;
 pub mod request;

@@ -510,6 +510,12 @@ impl Handle {
         handles
     }
 
+    /// Whether it is made of a certificate: [`Handle::holder`].
+    #[must_use]
+    pub fn is_of_holder(&self) -> bool {
+        matches!(self.0.first(), Some(b'h' | b'o'))
+    }
+
     /// The bytes, as kept in the store.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

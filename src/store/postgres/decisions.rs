@@ -7,10 +7,18 @@ use sqlx::{Connection as _, Row as _};
 
 use super::PostgresStore;
 use super::errors::store_error;
-use crate::store::{NewDecision, RecordedDecision, StoreError, encoding};
+use crate::store::{NewDecision, RecordedDecision, StoreError, encoding, still_sealed};
 
-const RECORD_DECISIONS_KNOWN: &str =
-    "SELECT decision_id FROM decision WHERE decision_id = ANY ($1::TEXT[])";
+/// Number of the advisory lock between those who record decisions, who share it, and whoever seals
+/// them anew: "icpglog" in ASCII.
+pub(super) const LOG_LOCK: i64 = 29_664_206_977_265_511;
+
+/// Takes the lock too, which is held until the transaction ends: what is recorded is seen by whoever
+/// gets it next, and whatever he has committed is seen by the statements after this one.
+const RECORD_DECISIONS_KNOWN: &str = "
+SELECT NULL::TEXT FROM (SELECT pg_advisory_xact_lock_shared($2)) AS held
+UNION ALL
+SELECT decision_id FROM decision WHERE decision_id = ANY ($1::TEXT[])";
 
 const RECORD_DECISIONS_CONTENT: &str = "
 INSERT INTO content (digest, bytes)
@@ -21,7 +29,10 @@ const RECORD_DECISIONS: &str = "
 INSERT INTO decision (decision_id, answer, profile, facts, policy, decided_at, recorded_at)
 SELECT * FROM unnest($1::TEXT[], $2::BYTEA[], $3::BYTEA[], $4::BYTEA[], $5::BYTEA[], $6::BIGINT[],
     $7::BIGINT[])
+WHERE $8 IS NULL OR $8 = (SELECT value FROM setting WHERE name = 'key_id')
 ON CONFLICT (decision_id) DO NOTHING";
+
+const RECORD_DECISIONS_KEY: &str = "SELECT value FROM setting WHERE name = 'key_id'";
 
 const RECORD_DECISIONS_ORDERS: &str = "
 INSERT INTO decision_order (decision_id, order_id, recorded_at)
@@ -60,7 +71,8 @@ impl PostgresStore {
         let error = store_error("record decisions");
         let mut connection = self.main.asked().await.map_err(error)?;
         let mut transaction = connection.begin().await.map_err(error)?;
-        record(&mut transaction, &decisions).await.map_err(error)?;
+        let recorded = record(&mut transaction, &decisions, &self.key_id).await;
+        still_sealed(&recorded.map_err(error)?, &self.key_id)?;
         transaction.commit().await.map_err(error)?;
         connection.give_back();
         Ok(())
@@ -114,17 +126,20 @@ impl PostgresStore {
 }
 
 /// Records decisions, one statement a table. Rows go in in the order of their keys, so that two
-/// writers who share some wait for each other, and never each for the other.
+/// writers who share some wait for each other, and never each for the other. Returns the fingerprint
+/// under which the store is sealed; where it is another, nothing more is written.
 async fn record(
     connection: &mut PgConnection,
     decisions: &[NewDecision],
-) -> Result<(), sqlx::Error> {
+    key_id: &str,
+) -> Result<String, sqlx::Error> {
     let ids: BTreeSet<&str> = decisions.iter().map(|new| &*new.decision_id).collect();
-    let known: Vec<String> = sqlx::query_scalar(RECORD_DECISIONS_KNOWN)
+    let known: Vec<Option<String>> = sqlx::query_scalar(RECORD_DECISIONS_KNOWN)
         .bind(Vec::from_iter(ids))
+        .bind(LOG_LOCK)
         .fetch_all(&mut *connection)
         .await?;
-    let known: HashSet<&str> = known.iter().map(String::as_str).collect();
+    let known: HashSet<&str> = known.iter().flatten().map(String::as_str).collect();
     let mut new: BTreeMap<&str, &NewDecision> = BTreeMap::new();
     let mut contents: BTreeMap<&[u8], &[u8]> = BTreeMap::new();
     let mut orders: BTreeMap<(&str, &str), i64> = BTreeMap::new();
@@ -153,7 +168,8 @@ async fn record(
             .bind(bytes);
         query.execute(&mut *connection).await?;
         let new = || new.values();
-        sqlx::query(RECORD_DECISIONS)
+        let sealed = decisions.iter().any(|new| !new.facts.bytes.is_empty());
+        let written = sqlx::query(RECORD_DECISIONS)
             .bind(new().map(|new| &*new.decision_id).collect::<Vec<_>>())
             .bind(new().map(|new| &*new.answer).collect::<Vec<_>>())
             .bind(new().map(|new| &*new.profile).collect::<Vec<_>>())
@@ -169,8 +185,18 @@ async fn record(
                     .map(|new| new.recorded_at.as_microsecond())
                     .collect::<Vec<_>>(),
             )
+            .bind(sealed.then_some(key_id))
             .execute(&mut *connection)
             .await?;
+        // Either somebody else was faster with all of them, or the key is another one.
+        if sealed && written.rows_affected() == 0 {
+            let stored: String = sqlx::query_scalar(RECORD_DECISIONS_KEY)
+                .fetch_one(&mut *connection)
+                .await?;
+            if stored != key_id {
+                return Ok(stored);
+            }
+        }
     }
     if !orders.is_empty() {
         sqlx::query(RECORD_DECISIONS_ORDERS)
@@ -189,5 +215,5 @@ async fn record(
             .execute(&mut *connection)
             .await?;
     }
-    Ok(())
+    Ok(key_id.to_owned())
 }

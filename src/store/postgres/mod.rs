@@ -9,11 +9,13 @@ mod bulk;
 mod connections;
 mod copy;
 mod decisions;
+mod erase;
 mod errors;
 mod line;
 mod open;
 mod read;
 mod replica;
+mod reseal;
 mod write;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,8 +29,8 @@ use jiff::Timestamp;
 use sqlx::PgPool;
 
 use super::{
-    ChangeEntry, Found, Freshness, NewDecision, NewRecord, RecordedDecision, Store, StoreError,
-    Touched, Written,
+    ChangeEntry, Erase, Erased, Found, Freshness, NewDecision, NewRecord, Progress,
+    RecordedDecision, Reseal, Resealed, Store, StoreError, Touched, Upkeep, Written,
 };
 
 /// Time after which a read is given up, waiting for a connection included. The server ends the
@@ -112,6 +114,8 @@ pub struct PostgresStore {
     replica: Option<replica::Replica>,
     /// Tells this store from others.
     store: String,
+    /// Fingerprint of the keys of this process.
+    key_id: Box<str>,
     /// Newest revision that was written through this store.
     written: AtomicU64,
 }
@@ -216,6 +220,22 @@ impl Store for PostgresStore {
         self.main.close().await;
         self.service.close().await;
         self.writer.close().await;
+    }
+}
+
+#[async_trait]
+impl Upkeep for PostgresStore {
+    async fn reseal(
+        &self,
+        reseal: Reseal<'_>,
+        at: Timestamp,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<Resealed, StoreError> {
+        self.reseal_all(reseal, at, progress).await
+    }
+
+    async fn erase(&self, erase: &Erase, done: bool, at: Timestamp) -> Result<Erased, StoreError> {
+        self.erase_traces(erase, done, at).await
     }
 }
 

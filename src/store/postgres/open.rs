@@ -211,6 +211,7 @@ pub(super) async fn open(
         line: Line::new(listening.connect_lazy_with(connect)),
         replica,
         store,
+        key_id: options.key_id.as_str().into(),
         written: AtomicU64::new(0),
     };
     // What answers and is another store was named by mistake. What does not answer may be on its

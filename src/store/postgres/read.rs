@@ -11,13 +11,13 @@ use super::PostgresStore;
 use super::connections::Connections;
 use super::errors::{store_error, unusable};
 use crate::store::touched::{Entry, Gathered};
-use crate::store::{ChangeEntry, Found, StoreError, Touched, encoding};
+use crate::store::{ChangeEntry, Found, StoreError, Touched, encoding, still_sealed};
 
 /// One statement, therefore one snapshot and one round trip. It takes places of sets and handles,
 /// and a limit that is none: behind a limit that is not known a plan that is made once expects a
 /// tenth of the rows, here one, and without it ten, which times the leads comes to tables of
 /// megabytes that every question would have to clear. The row of place -1 is about the store: the
-/// head, the kinds with their syncs, and which store it is.
+/// head, the kinds with their syncs, which store it is, and as source the fingerprint of its keys.
 const FIND: &str = "
 WITH RECURSIVE reached (place, version) AS (
     SELECT asked.place, handle.version
@@ -29,7 +29,8 @@ WITH RECURSIVE reached (place, version) AS (
     JOIN record_version AS here ON here.id = reached.version AND here.leads IS NOT NULL
     JOIN handle ON handle.value = ANY (here.leads)
 )
-SELECT -1::BIGINT AS place, '' AS key, '' AS source, 0::BIGINT AS observed_at,
+SELECT -1::BIGINT AS place, '' AS key,
+    (SELECT value FROM setting WHERE name = 'key_id') AS source, 0::BIGINT AS observed_at,
     counter.revision, 0::BIGINT AS committed_at, NULL::BYTEA AS payload,
     ARRAY(SELECT kind::BIGINT FROM sync ORDER BY kind) AS kinds,
     ARRAY(SELECT synced_at FROM sync ORDER BY kind) AS syncs,
@@ -59,7 +60,7 @@ ORDER BY entry.id
 LIMIT $4";
 
 /// Takes a revision, the limit and the greatest identifier. The row without a revision tells
-/// through which one the others go, and the head. Version `first + limit` lies in the revision
+/// through which one the others go, and the head; its key is the fingerprint of the keys. Version `first + limit` lies in the revision
 /// that is the last, or begins the first one that is not read.
 const TOUCHED: &str = "
 WITH first (id) AS (
@@ -77,7 +78,8 @@ WITH first (id) AS (
         coalesce((SELECT first_version FROM revision WHERE revision = last.through + 1), $3)
     FROM last
 )
-SELECT NULL::BIGINT AS revision, '' AS key, NULL::BYTEA AS payload, NULL::BYTEA AS before,
+SELECT NULL::BIGINT AS revision,
+    (SELECT value FROM setting WHERE name = 'key_id') AS key, NULL::BYTEA AS payload, NULL::BYTEA AS before,
     counter.revision AS head, (SELECT through FROM last) AS through
 FROM revision_counter AS counter
 UNION ALL
@@ -164,6 +166,7 @@ impl PostgresStore {
                 }
             } else {
                 self.is_this(row.try_get("store").map_err(error)?)?;
+                still_sealed(row.try_get("source").map_err(error)?, &self.key_id)?;
                 revision_found = revision(row.try_get("revision").map_err(error)?);
                 let kinds: Vec<i64> = row.try_get("kinds").map_err(error)?;
                 let syncs: Vec<i64> = row.try_get("syncs").map_err(error)?;
@@ -255,6 +258,7 @@ impl PostgresStore {
                     before: row.try_get("before").map_err(error)?,
                 })?,
                 None => {
+                    still_sealed(row.try_get("key").map_err(error)?, &self.key_id)?;
                     head = revision(row.try_get("head").map_err(error)?);
                     let last: Option<i64> = row.try_get("through").map_err(error)?;
                     through = last.map_or(head, revision);
@@ -263,7 +267,7 @@ impl PostgresStore {
         }
         drop(rows);
         connection.give_back();
-        Ok(gathered.finish(through, head))
+        Ok(gathered.finish(after, through, head))
     }
 
     pub(super) async fn read_revision_before(&self, versions: u64) -> Result<Revision, StoreError> {
@@ -292,7 +296,8 @@ impl PostgresStore {
             .await
             .map_err(error)?;
         connection.give_back();
-        rows.iter().map(|row| fact(row, error)).collect()
+        let whole = rows.iter().filter(|row| !is_erased(row));
+        whole.map(|row| fact(row, error)).collect()
     }
 
     pub(super) async fn read_counts(&self) -> Result<Vec<(RecordKind, u64)>, StoreError> {
@@ -315,6 +320,11 @@ impl PostgresStore {
 /// Number of a revision in the rows, which is never negative.
 pub(super) const fn revision(number: i64) -> Revision {
     Revision(number.cast_unsigned())
+}
+
+fn is_erased(row: &PgRow) -> bool {
+    row.try_get::<&[u8], _>("payload")
+        .is_ok_and(|payload| payload == encoding::ERASED_RECORD)
 }
 
 fn fact(

@@ -15,19 +15,22 @@ use super::read::revision;
 use super::{PostgresStore, bulk};
 use crate::store::encoding::{self, Row};
 use crate::store::plan::{Plan, Stored, dropped_handles, expect_rows, plan};
-use crate::store::{NewRecord, StoreError, Written};
+use crate::store::{NewRecord, StoreError, Written, still_sealed};
 
 /// Versions from which on a write goes by COPY.
 pub(super) const MANY: usize = 256;
 
 /// The isolation is named because the server may have another default: a write that waited for
 /// the one before must then see it.
-const PUT_BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+pub(super) const PUT_BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// Waits for the write before, and holds up the next one. A sequence would not do: it hands out
 /// 7 and 8 to two writes at once, 8 may commit first, and a reader who has seen 8 would never
 /// look for 7.
-const PUT_LOCK: &str = "SELECT revision, version FROM revision_counter FOR UPDATE";
+pub(super) const PUT_LOCK: &str = "SELECT revision, version FROM revision_counter FOR UPDATE";
+
+/// As [`PUT_LOOK_UP`], a statement of its own after the lock.
+pub(super) const PUT_KEY: &str = "SELECT value FROM setting WHERE name = 'key_id'";
 
 /// Takes kinds and keys. A statement of its own after the lock: its snapshot has to hold what the
 /// write before has committed.
@@ -99,6 +102,11 @@ impl PostgresStore {
             .fetch_one(&mut *transaction)
             .await
             .map_err(error)?;
+        let key_id: String = sqlx::query_scalar(PUT_KEY)
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(error)?;
+        still_sealed(&key_id, &self.key_id)?;
         let stored = look_up(&mut transaction, &rows).await.map_err(error)?;
         let plan = plan(&rows, &stored, last + 1);
         let mut new_head = head;
@@ -200,7 +208,7 @@ async fn write(
         .bind(rows().map(|row| &*row.source).collect::<Vec<_>>())
         .bind(rows().map(|row| row.observed_at).collect::<Vec<_>>())
         .bind(versions.iter().map(|new| new.previous).collect::<Vec<_>>())
-        .bind(rows().map(leads_text).collect::<Vec<_>>())
+        .bind(rows().map(|row| leads_text(&row.leads)).collect::<Vec<_>>())
         .bind(rows().map(|row| &*row.payload).collect::<Vec<_>>())
         .bind(records.iter().map(|row| row.kind).collect::<Vec<_>>())
         .bind(records.iter().map(|row| row.key).collect::<Vec<_>>())
@@ -225,12 +233,12 @@ async fn write(
 }
 
 /// The text of an array of bytes, such as `{"\\x6e61","\\x6eb4"}`.
-fn leads_text(row: &Row) -> Option<String> {
-    if row.leads.is_empty() {
+pub(super) fn leads_text(leads: &[Handle]) -> Option<String> {
+    if leads.is_empty() {
         return None;
     }
     let mut text = String::new();
-    for handle in &row.leads {
+    for handle in leads {
         text.push_str(if text.is_empty() {
             r#"{"\\x"#
         } else {

@@ -7,10 +7,12 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 
 use super::SqliteStore;
-use crate::store::{Content, NewDecision, RecordedDecision, StoreError, encoding};
+use crate::store::{Content, NewDecision, RecordedDecision, StoreError, encoding, still_sealed};
 
 const RECORD_DECISIONS_KNOWN: &str =
     "SELECT EXISTS (SELECT 1 FROM decision WHERE decision_id = ?1)";
+
+const RECORD_DECISIONS_KEY: &str = "SELECT value FROM setting WHERE name = 'key_id'";
 
 const RECORD_DECISIONS_CONTENT: &str = "
 INSERT INTO content (digest, bytes) VALUES (?1, ?2) ON CONFLICT (digest) DO NOTHING";
@@ -45,7 +47,8 @@ ORDER BY recorded_at, caller, order_id";
 
 /// For the test of their plans.
 #[cfg(test)]
-pub(super) const STATEMENTS: [&str; 8] = [
+pub(super) const STATEMENTS: [&str; 9] = [
+    RECORD_DECISIONS_KEY,
     RECORD_DECISIONS_KNOWN,
     RECORD_DECISIONS_CONTENT,
     RECORD_DECISIONS,
@@ -67,6 +70,13 @@ impl SqliteStore {
             .begin_with("BEGIN IMMEDIATE")
             .await
             .map_err(&error)?;
+        let key_id: String = sqlx::query_scalar(RECORD_DECISIONS_KEY)
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(&error)?;
+        if decisions.iter().any(|new| !new.facts.bytes.is_empty()) {
+            still_sealed(&key_id, &self.key_id)?;
+        }
         let mut contents = HashSet::new();
         for decision in &decisions {
             record(&mut transaction, decision, &mut contents)

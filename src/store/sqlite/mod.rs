@@ -11,9 +11,11 @@
 
 mod backup;
 mod decisions;
+mod erase;
 mod errors;
 mod open;
 mod read;
+mod reseal;
 mod signs;
 mod write;
 
@@ -29,8 +31,8 @@ use sqlx::SqlitePool;
 pub use backup::backup as backup_sqlite;
 
 use super::{
-    ChangeEntry, Found, Freshness, NewDecision, NewRecord, RecordedDecision, Store, StoreError,
-    Touched, Written,
+    ChangeEntry, Erase, Erased, Found, Freshness, NewDecision, NewRecord, Progress,
+    RecordedDecision, Reseal, Resealed, Store, StoreError, Touched, Upkeep, Written,
 };
 
 /// How to open a store.
@@ -52,6 +54,8 @@ pub struct SqliteOptions {
 pub struct SqliteStore {
     /// The file, for error messages.
     path: PathBuf,
+    /// Fingerprint of the keys of this process.
+    key_id: Box<str>,
     /// The only connection that writes; SQLite has one writer at a time anyway, and waiting for
     /// a connection is fairer than polling for a lock.
     writer: SqlitePool,
@@ -150,6 +154,22 @@ impl Store for SqliteStore {
         self.service.close().await;
         // Last, so that it folds the write-ahead log into the file.
         self.writer.close().await;
+    }
+}
+
+#[async_trait]
+impl Upkeep for SqliteStore {
+    async fn reseal(
+        &self,
+        reseal: Reseal<'_>,
+        at: Timestamp,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<Resealed, StoreError> {
+        self.reseal_all(reseal, at, progress).await
+    }
+
+    async fn erase(&self, erase: &Erase, done: bool, at: Timestamp) -> Result<Erased, StoreError> {
+        self.erase_traces(erase, done, at).await
     }
 }
 

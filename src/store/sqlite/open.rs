@@ -168,6 +168,7 @@ pub(super) async fn open(path: &Path, options: &SqliteOptions) -> Result<SqliteS
     let service = pool(&path, 1, ACQUIRE, reading).await?;
     Ok(SqliteStore {
         signs: Signs::join(&path),
+        key_id: options.key_id.as_str().into(),
         path,
         writer,
         readers,

@@ -10,11 +10,11 @@ use sqlx::sqlite::SqliteRow;
 
 use super::SqliteStore;
 use crate::store::touched::{Entry, Gathered};
-use crate::store::{ChangeEntry, Found, StoreError, Touched, encoding};
+use crate::store::{ChangeEntry, Found, StoreError, Touched, encoding, still_sealed};
 
 /// One statement, therefore one snapshot and one trip to the thread of the connection. It takes
 /// a JSON array of arrays of handles. The row of place -1 is about the store: its key is a JSON
-/// array of kinds with their syncs, its revision the head. One row, because every row wakes the
+/// array of kinds with their syncs, its source the fingerprint of the keys, its revision the head. One row, because every row wakes the
 /// reader; without an order, because sorting here would hold the rows back. CROSS JOIN fixes the
 /// order of the loops: always from handles to versions.
 const FIND: &str = "
@@ -31,7 +31,8 @@ WITH RECURSIVE reached (place, version) AS (
     CROSS JOIN handle ON handle.value = unhex(wanted.value)
 )
 SELECT -1 AS place, (SELECT json_group_array(json_array(kind, synced_at)) FROM sync) AS key,
-    '' AS source, 0 AS observed_at, coalesce(max(revision), 0) AS revision, 0 AS committed_at,
+    (SELECT value FROM setting WHERE name = 'key_id') AS source, 0 AS observed_at,
+    coalesce(max(revision), 0) AS revision, 0 AS committed_at,
     NULL AS payload
 FROM revision
 UNION ALL
@@ -58,7 +59,7 @@ ORDER BY entry.id
 LIMIT ?4";
 
 /// Takes a revision, the limit and the greatest identifier. The row without a revision tells
-/// through which one the others go, and the head. Version `first + limit` lies in the revision
+/// through which one the others go, and the head; its key is the fingerprint of the keys. Version `first + limit` lies in the revision
 /// that is the last, or begins the first one that is not read.
 const TOUCHED: &str = "
 WITH first (id) AS (
@@ -76,7 +77,7 @@ WITH first (id) AS (
         coalesce((SELECT first_version FROM revision WHERE revision = last.through + 1), ?3)
     FROM last
 )
-SELECT NULL AS revision, '' AS key, NULL AS payload, NULL AS before,
+SELECT NULL AS revision, (SELECT value FROM setting WHERE name = 'key_id') AS key, NULL AS payload, NULL AS before,
     (SELECT coalesce(max(revision), 0) FROM revision) AS head, (SELECT through FROM last) AS through
 UNION ALL
 SELECT entry.revision, entry.key, entry.payload, past.payload, NULL, NULL
@@ -135,6 +136,7 @@ impl SqliteStore {
                     set.push((row.try_get("key").map_err(&error)?, fact(&row, &error)?));
                 }
             } else {
+                still_sealed(row.try_get("source").map_err(&error)?, &self.key_id)?;
                 revision_found = revision(row.try_get("revision").map_err(&error)?);
                 synced_at = syncs(row.try_get("key").map_err(&error)?)?;
             }
@@ -198,13 +200,14 @@ impl SqliteStore {
                     before: row.try_get("before").map_err(&error)?,
                 })?,
                 None => {
+                    still_sealed(row.try_get("key").map_err(&error)?, &self.key_id)?;
                     head = revision(row.try_get("head").map_err(&error)?);
                     let last: Option<i64> = row.try_get("through").map_err(&error)?;
                     through = last.map_or(head, revision);
                 }
             }
         }
-        Ok(gathered.finish(through, head))
+        Ok(gathered.finish(after, through, head))
     }
 
     pub(super) async fn read_revision_before(&self, versions: u64) -> Result<Revision, StoreError> {
@@ -229,7 +232,8 @@ impl SqliteStore {
             .fetch_all(&self.readers)
             .await
             .map_err(&error)?;
-        rows.iter().map(|row| fact(row, &error)).collect()
+        let whole = rows.iter().filter(|row| !is_erased(row));
+        whole.map(|row| fact(row, &error)).collect()
     }
 
     pub(super) async fn read_id(&self) -> Result<String, StoreError> {
@@ -279,6 +283,11 @@ fn syncs(json: &str) -> Result<Vec<(RecordKind, Timestamp)>, StoreError> {
     }
     syncs.sort_unstable();
     Ok(syncs)
+}
+
+fn is_erased(row: &SqliteRow) -> bool {
+    row.try_get::<&[u8], _>("payload")
+        .is_ok_and(|payload| payload == encoding::ERASED_RECORD)
 }
 
 fn fact(

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::pin::pin;
 use std::task::Poll;
 
+use icpgate_policy::records::Handle;
 use jiff::Timestamp;
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};
@@ -15,7 +16,7 @@ use super::SqliteStore;
 use super::read::revision;
 use crate::store::encoding::{self, Row};
 use crate::store::plan::{Plan, Stored, Version, dropped_handles, expect_rows, plan};
-use crate::store::{NewRecord, StoreError, Written};
+use crate::store::{NewRecord, StoreError, Written, still_sealed};
 
 /// Repeats the places of one row.
 macro_rules! rows {
@@ -58,8 +59,9 @@ type ForRows = [(usize, &'static str); 4];
 
 type Bound<'q> = Query<'q, Sqlite, SqliteArguments>;
 
-const PUT_HEAD: &str = "
-SELECT coalesce(max(revision), 0), (SELECT coalesce(max(id), 0) FROM record_version)
+pub(super) const PUT_HEAD: &str = "
+SELECT coalesce(max(revision), 0), (SELECT coalesce(max(id), 0) FROM record_version),
+    (SELECT value FROM setting WHERE name = 'key_id')
 FROM revision";
 
 /// Takes a kind and a JSON array of keys.
@@ -69,7 +71,7 @@ FROM json_each(?2) AS wanted
 CROSS JOIN record ON record.kind = ?1 AND record.key = wanted.value
 CROSS JOIN record_version AS version ON version.id = record.version";
 
-const PUT_REVISION: &str = "
+pub(super) const PUT_REVISION: &str = "
 INSERT INTO revision (revision, committed_at, first_version) VALUES (?1, ?2, ?3)";
 
 const PUT_VERSIONS: ForRows = for_rows!(
@@ -133,10 +135,11 @@ impl SqliteStore {
             .begin_with("BEGIN IMMEDIATE")
             .await
             .map_err(&error)?;
-        let (head, last): (i64, i64) = sqlx::query_as(PUT_HEAD)
+        let (head, last, key_id): (i64, i64, String) = sqlx::query_as(PUT_HEAD)
             .fetch_one(&mut *transaction)
             .await
             .map_err(&error)?;
+        still_sealed(&key_id, &self.key_id)?;
         let stored = look_up(&mut transaction, &rows).await.map_err(&error)?;
         let plan = plan(&rows, &stored, last + 1);
         let new_head = if plan.versions.is_empty() {
@@ -233,7 +236,7 @@ async fn write(
                 .bind(&*row.source)
                 .bind(row.observed_at)
                 .bind(previous)
-                .bind(leads_json(row))
+                .bind(leads_json(&row.leads))
                 .bind(&row.payload)
         },
     )
@@ -286,6 +289,6 @@ async fn for_rows<T>(
     Ok(affected)
 }
 
-fn leads_json(row: &Row) -> Option<String> {
-    (!row.leads.is_empty()).then(|| encoding::handles_json(&row.leads))
+pub(super) fn leads_json(leads: &[Handle]) -> Option<String> {
+    (!leads.is_empty()).then(|| encoding::handles_json(leads))
 }

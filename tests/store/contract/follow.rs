@@ -57,6 +57,7 @@ pub(crate) async fn touched_tells_where_a_record_was_and_is(engine: &impl Engine
                     .map(named)
                     .to_vec()
             )],
+            everything: None,
             through: Revision(2),
             head: Revision(2),
         },

@@ -22,7 +22,9 @@ pub use certificate::{
 };
 pub use matching::{CertificateMatch, NameMatch, same_certificate, same_name};
 pub use name::{NAME_LIMIT, Name, NameError, normalise_name};
-pub use sealed::{Digest, KEY_MINIMUM, KeyError, KeyId, SealedCertificate, SealedName, Sealer};
+pub use sealed::{
+    Digest, KEY_MINIMUM, KeyError, KeyId, Resealer, Sealed, SealedCertificate, SealedName, Sealer,
+};
 
 /// Kinds of certificate in the filing system and in registration data.
 ///

@@ -3,6 +3,10 @@
 //! Digests are HMAC-SHA-256 under a key from configuration, cut to 16 octets, each purpose in a
 //! domain of its own. Numbers of certificates have so little entropy that a digest without a key
 //! would be the number (PIPL, Art. 51 asks for de-identification).
+//!
+//! Several keys seal one after the other, each over the digest of the one before. So what is sealed
+//! under the first keys can be sealed under the next one too, by [`Resealer`], although nobody has
+//! the values any more; equal values stay equal, and whoever lacks the last key can test no guess.
 
 use std::fmt;
 
@@ -22,8 +26,8 @@ pub const KEY_MINIMUM: usize = 16;
 /// key.
 pub type Digest = [u8; 16];
 
-/// Fingerprint of a key, to be stored beside digests: if it differs at start, the key was changed
-/// and no digest would match any more.
+/// Fingerprint of the keys that seal, to be stored beside digests: if it differs at start, the keys
+/// were changed and no digest would match any more.
 pub type KeyId = [u8; 8];
 
 /// A key cannot seal.
@@ -34,11 +38,33 @@ pub struct KeyError {
     pub found: usize,
 }
 
-/// Makes sealed forms under one key.
+/// Makes sealed forms under one key, or under several.
 #[derive(Clone)]
 pub struct Sealer {
+    /// Seals values.
+    innermost: Keyed,
+    /// Seal what the one before has sealed, in their order.
+    outer: Vec<Resealer>,
+}
+
+/// Seals under one key more what is sealed already; knows nothing of the keys before.
+#[derive(Clone)]
+pub struct Resealer(Keyed);
+
+/// One key.
+#[derive(Clone)]
+struct Keyed {
     /// The state after the key; cloned for each digest.
-    keyed: Hmac<Sha256>,
+    state: Hmac<Sha256>,
+}
+
+/// A sealed value in its place.
+#[derive(Debug)]
+pub enum Sealed<'a> {
+    /// A certificate.
+    Certificate(&'a mut SealedCertificate),
+    /// A name.
+    Name(&'a mut SealedName),
 }
 
 /// A certificate without its number.
@@ -75,25 +101,31 @@ pub struct SealedName {
 }
 
 impl Sealer {
-    /// Takes the key.
+    /// Takes one key.
     ///
     /// # Errors
     ///
     /// [`KeyError`] if the key has fewer than [`KEY_MINIMUM`] octets.
     pub fn new(key: &[u8]) -> Result<Self, KeyError> {
-        let error = KeyError { found: key.len() };
-        if key.len() < KEY_MINIMUM {
-            return Err(error);
-        }
-        Hmac::new_from_slice(key)
-            .map(|keyed| Self { keyed })
-            .map_err(|_| error)
+        Ok(Self {
+            innermost: Keyed::new(key)?,
+            outer: Vec::new(),
+        })
     }
 
-    /// The fingerprint of the key.
+    /// This sealer with one key more, over those that it has.
+    #[must_use]
+    pub fn under(mut self, next: Resealer) -> Self {
+        self.outer.push(next);
+        self
+    }
+
+    /// The fingerprint of the keys.
     #[must_use]
     pub fn key_id(&self) -> KeyId {
-        truncated(&self.mac("key-id", ""))
+        let innermost = truncated(&self.innermost.mac("key-id", b""));
+        let outer = self.outer.iter();
+        outer.fold(innermost, |inner, next| next.key_id(inner))
     }
 
     /// Seals a certificate.
@@ -129,15 +161,69 @@ impl Sealer {
     }
 
     fn digest(&self, purpose: &str, text: &str) -> Digest {
-        truncated(&self.mac(purpose, text))
+        let innermost = truncated(&self.innermost.mac(purpose, text.as_bytes()));
+        let outer = self.outer.iter();
+        outer.fold(innermost, |inner, next| next.digest(&inner))
+    }
+}
+
+impl Resealer {
+    /// Takes the key.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`] if the key has fewer than [`KEY_MINIMUM`] octets.
+    pub fn new(key: &[u8]) -> Result<Self, KeyError> {
+        Keyed::new(key).map(Self)
     }
 
-    fn mac(&self, purpose: &str, text: &str) -> [u8; 32] {
-        let mut mac = self.keyed.clone();
+    /// The digest, under this key too, of what has this digest under the keys before. Digests of
+    /// different purposes differ and stay different, so none is asked for.
+    #[must_use]
+    pub fn digest(&self, inner: &Digest) -> Digest {
+        truncated(&self.0.mac("reseal", inner))
+    }
+
+    /// The fingerprint of this key over those that have this fingerprint.
+    #[must_use]
+    pub fn key_id(&self, inner: KeyId) -> KeyId {
+        truncated(&self.0.mac("key-id", &inner))
+    }
+
+    /// Seals a value under this key too. What is shown of it stays.
+    pub fn reseal(&self, sealed: Sealed<'_>) {
+        match sealed {
+            Sealed::Certificate(certificate) => {
+                certificate.digest = self.digest(&certificate.digest);
+                certificate.organisation = certificate
+                    .organisation
+                    .map(|organisation| self.digest(&organisation));
+            }
+            Sealed::Name(name) => {
+                name.exact = self.digest(&name.exact);
+                name.folded = self.digest(&name.folded);
+            }
+        }
+    }
+}
+
+impl Keyed {
+    fn new(key: &[u8]) -> Result<Self, KeyError> {
+        let error = KeyError { found: key.len() };
+        if key.len() < KEY_MINIMUM {
+            return Err(error);
+        }
+        Hmac::new_from_slice(key)
+            .map(|state| Self { state })
+            .map_err(|_| error)
+    }
+
+    fn mac(&self, purpose: &str, value: &[u8]) -> [u8; 32] {
+        let mut mac = self.state.clone();
         mac.update(purpose.as_bytes());
-        // No purpose holds a NUL, so no purpose and text read as another pair.
+        // No purpose holds a NUL, so no purpose and value read as another pair.
         mac.update(&[0]);
-        mac.update(text.as_bytes());
+        mac.update(value);
         mac.finalize().into_bytes().into()
     }
 }
@@ -145,6 +231,12 @@ impl Sealer {
 impl fmt::Debug for Sealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Sealer(..)")
+    }
+}
+
+impl fmt::Debug for Resealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Resealer(..)")
     }
 }
 
