@@ -20,6 +20,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use hangups::Hangups;
+use crate::telemetry::metrics::label::Panicked;
+use crate::telemetry::metrics::list::PANICS;
 
 /// Longest time between the hard stop and the end of the process.
 const HARD_STOP_TIMEOUT: Duration = Duration::from_secs(2);
@@ -116,7 +118,10 @@ impl Lifecycle {
             let failure = match AssertUnwindSafe(future).catch_unwind().await {
                 Ok(Ok(())) => return,
                 Ok(Err(source)) => LifecycleError::TaskFailed { task, source },
-                Err(_panic) => LifecycleError::TaskPanicked { task },
+                Err(_panic) => {
+                    PANICS.inc((Panicked::Task,));
+                    LifecycleError::TaskPanicked { task }
+                }
             };
             this.fail(failure);
         });

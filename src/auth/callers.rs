@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use toml::Value;
 
@@ -218,6 +218,7 @@ impl Reading<'_> {
             rate: limit.map(|limit| self.rate(&name, limit)),
             name: name.into(),
             roles,
+            label: OnceLock::new(),
         });
         for certificate in certificates {
             let Some(certificate) = certificate_name(&certificate) else {

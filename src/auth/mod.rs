@@ -28,7 +28,7 @@ mod token;
 mod watch;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -46,6 +46,7 @@ pub use token::{TokenOptions, TokenProblem};
 pub use watch::Watch;
 
 use crate::clock::Clock;
+use crate::telemetry::metrics::label;
 use peer::Resolved;
 use token::Tokens;
 
@@ -58,6 +59,8 @@ pub struct Caller {
     pub roles: Roles,
     /// How many calls it may make; `None`: any number.
     pub rate: Option<Arc<Rate>>,
+    /// What it is counted under, once it was looked up.
+    pub label: OnceLock<label::Caller>,
 }
 
 /// How callers are let in.
@@ -229,6 +232,7 @@ impl Auth {
             name: LOCAL.into(),
             roles: Roles::ALL,
             rate: None,
+            label: OnceLock::new(),
         })))
     }
 

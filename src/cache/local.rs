@@ -8,10 +8,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use quick_cache::Weighter;
+use quick_cache::{DefaultHashBuilder, Lifecycle, Weighter};
 use quick_cache::sync::Cache;
 
 use super::{Entry, SetKey};
+use crate::telemetry::metrics::label::Level;
+use crate::telemetry::metrics::list::{CACHE_EVICTIONS, CACHE_REFUSED};
 
 /// Octets that the table adds to an entry: its slot, the key and the counts of the `Arc`.
 const OVERHEAD: usize = 96;
@@ -22,7 +24,7 @@ const TYPICAL: u64 = 2048;
 /// Facts in the memory of this process.
 #[derive(Debug)]
 pub struct LocalCache {
-    entries: Cache<SetKey, Arc<Entry>, Size>,
+    entries: Cache<SetKey, Arc<Entry>, Size, DefaultHashBuilder, Evictions>,
     older_refused: AtomicU64,
 }
 
@@ -42,6 +44,18 @@ pub struct LocalState {
 #[derive(Clone, Debug)]
 struct Size;
 
+/// Counts entries that are pushed out.
+#[derive(Clone, Debug)]
+struct Evictions;
+
+impl Lifecycle<SetKey, Arc<Entry>> for Evictions {
+    type RequestState = ();
+
+    fn on_evict(&self, (): &mut (), _: SetKey, _: Arc<Entry>) {
+        CACHE_EVICTIONS.inc((Level::Local,));
+    }
+}
+
 impl Weighter<SetKey, Arc<Entry>> for Size {
     fn weight(&self, _: &SetKey, entry: &Arc<Entry>) -> u64 {
         (entry.size() + OVERHEAD) as u64
@@ -53,7 +67,8 @@ impl LocalCache {
     #[must_use]
     pub fn new(most_octets: u64) -> Self {
         let typical = usize::try_from(most_octets / TYPICAL).unwrap_or(usize::MAX);
-        let entries = Cache::with_weighter(typical.max(1), most_octets, Size);
+        let hashes = DefaultHashBuilder::default();
+        let entries = Cache::with(typical.max(1), most_octets, Size, hashes, Evictions);
         Self {
             entries,
             older_refused: AtomicU64::new(0),
@@ -71,6 +86,7 @@ impl LocalCache {
         let newer = |held: Arc<Entry>| held.revision > entry.revision;
         if self.entries.peek(&key).is_some_and(newer) {
             self.older_refused.fetch_add(1, Ordering::Relaxed);
+            CACHE_REFUSED.inc((Level::Local,));
             return;
         }
         self.entries.insert(key, Arc::clone(entry));

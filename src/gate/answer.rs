@@ -119,6 +119,11 @@ impl DecisionId {
         Self(id)
     }
 
+    /// The identifier as a number.
+    pub(super) fn number(self) -> u128 {
+        u128::from_be_bytes(self.0)
+    }
+
     /// A mark of the decision together with a caller who asked for it.
     pub(super) fn asked_by(self, caller: &str) -> Self {
         let mut hasher = blake3::Hasher::new();

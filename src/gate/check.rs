@@ -1,7 +1,7 @@
 //! Answering a question: facts from the store, a decision from the core, an entry for the log.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use icpgate_policy::codes::Purpose;
 use icpgate_policy::decision::decide;
@@ -16,9 +16,11 @@ use super::facts::{Fetched, Missed, Need, Want};
 use super::log::{Asker, FULL_FOR, Receipt};
 use super::memo::{Basis, Memo};
 use super::turns::{Bulk, Pressed, SLICE, Turn};
-use super::{ActivePolicy, Gate, GateError, ServedFrom};
+use super::{ActivePolicy, Gate, GateError, ServedFrom, tally};
 use crate::cache::{self, FactsDigest, SetKey};
 use crate::intake::{Consistency, Question, Violation, token};
+use crate::telemetry::metrics::label::{Bulk as BulkLabel, Level};
+use crate::telemetry::metrics::list::{BATCH, CACHE_HITS, CACHE_MISSES, EVALUATION};
 
 /// How long a screening waits for room in the log, which may be slow for a while: it goes at the pace
 /// of the log.
@@ -37,25 +39,29 @@ impl Gate {
     /// an activation could not be made durable. A store that does not answer is no error: the
     /// answer is indeterminate.
     pub async fn check(&self, question: Question) -> Result<Served, GateError> {
+        let begun = Instant::now();
         let policy = self.policy.load_full();
         let asked = Asked::new(question, &policy.policy.suffixes);
         if let Some(gathered) = self.at_hand(&asked) {
             let served = self.work_out(&policy, asked.request, gathered, self.memo.as_ref());
             let entry = self.log.admit(&served.answer, asked.asker);
-            return match entry {
-                Ok(()) => Ok(served),
-                Err(asker) => {
-                    // Boxed, so that the way that waits does not make room for itself in every
-                    // call that need not.
-                    let waited = self.log.wait(&served.answer, asker, FULL_FOR);
-                    Box::pin(waited).await.map(|()| served)
-                }
-            };
+            if let Err(asker) = entry {
+                // Boxed, so that the way that waits does not make room for itself in every
+                // call that need not.
+                let waited = self.log.wait(&served.answer, asker, FULL_FOR);
+                Box::pin(waited).await?;
+            }
+            tally::given(&served);
+            tally::took(&served, begun.elapsed(), &*self.clock);
+            return Ok(served);
         }
         let mut answers = Box::pin(self.answer_all(&policy, vec![Ok(asked)], None)).await;
-        answers
+        let served = answers
             .pop()
-            .unwrap_or(Err(GateError::Malformed(Vec::new())))
+            .unwrap_or(Err(GateError::Malformed(Vec::new())))?;
+        tally::given(&served);
+        tally::took(&served, begun.elapsed(), &*self.clock);
+        Ok(served)
     }
 
     /// Answers questions in their order; what is malformed already keeps its error. One bad
@@ -67,12 +73,21 @@ impl Gate {
         bulk: Bulk,
         pressed: Pressed<'_>,
     ) -> Vec<Result<Served, GateError>> {
+        let kind = match bulk {
+            Bulk::Batch => BulkLabel::Batch,
+            Bulk::Screening => BulkLabel::Screen,
+        };
+        BATCH.count((kind,), questions.len() as u64);
         let policy = self.policy.load_full();
         let asked = questions
             .into_iter()
             .map(|question| question.map(|question| Asked::new(question, &policy.policy.suffixes)))
             .collect();
-        self.answer_all(&policy, asked, Some((bulk, pressed))).await
+        let answers = self.answer_all(&policy, asked, Some((bulk, pressed))).await;
+        for served in answers.iter().flatten() {
+            tally::given(served);
+        }
+        answers
     }
 
     async fn answer_all(
@@ -189,12 +204,20 @@ impl Gate {
         let stale = gathered.stale_since.is_some();
         let memo = memo.filter(|_| gathered.answered && !stale);
         if let Some(answer) = memo.and_then(|memo| memo.get(basis, now)) {
-            return Served {
+            CACHE_HITS.inc((Level::Answers,));
+            let served = Served {
                 answer,
                 served_from,
             };
+            tally::bounded(&served, now);
+            return served;
         }
+        if memo.is_some() {
+            CACHE_MISSES.inc((Level::Answers,));
+        }
+        let begun = Instant::now();
         let mut decision = decide(&policy.policy, &request, &gathered.facts, now);
+        EVALUATION.observe((), begun.elapsed());
         let longest = stale_for(policy, request.profile.purpose);
         if let (Some(since), Some(longest)) = (gathered.stale_since, longest) {
             // Beyond this the same facts will not do any more.
@@ -216,10 +239,12 @@ impl Gate {
         if let Some(memo) = memo {
             memo.put(&answer, now);
         }
-        Served {
+        let served = Served {
             answer,
             served_from,
-        }
+        };
+        tally::bounded(&served, now);
+        served
     }
 
     /// What a question needs, if this process holds all of it and it is current: the way of most

@@ -13,12 +13,14 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::task::TaskTracker;
 
 use super::loads::{LoadError, Loading, Loads, ToLoad};
-use super::{Completeness, ServedFrom};
+use super::{Completeness, ServedFrom, tally};
 use crate::cache::{
     Applied, Entry, FactsDigest, LocalCache, SetKey, SharedCache, Snapshot, Standing, marks,
 };
 use crate::clock::Clock;
 use crate::store::{Freshness, Store};
+use crate::telemetry::metrics::label::Level;
+use crate::telemetry::metrics::list::{CACHE_INVALIDATIONS, CACHE_MISSES};
 
 /// How long the store is waited for where facts are held that may stand in for its answer.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -174,8 +176,11 @@ impl Sources {
             return None;
         }
         let entry = self.caches.local.as_ref()?.get(key)?;
-        self.current(&entry, now)
-            .then(|| fetched(&entry, ServedFrom::LocalCache, applied.revision()))
+        if !self.current(&entry, now) {
+            return None;
+        }
+        tally::used(Level::Local, &entry, now);
+        Some(fetched(&entry, ServedFrom::LocalCache, applied.revision()))
     }
 
     /// Fetches sets, in their order: one round trip to each source for all that it is asked for.
@@ -221,8 +226,14 @@ impl Sources {
             end: None,
         };
         sought.end = self.at_hand(&key, sought.want.need, now).map(Ok);
-        if sought.end.is_none() {
-            let entry = self.caches.local.as_ref().and_then(|local| local.get(&key));
+        if sought.end.is_none()
+            && let Some(local) = &self.caches.local
+        {
+            CACHE_MISSES.inc((Level::Local,));
+            let entry = local.get(&key);
+            if entry.as_ref().is_some_and(|entry| self.outdated(entry)) {
+                CACHE_INVALIDATIONS.inc((Level::Local,));
+            }
             sought.held = entry
                 .filter(|entry| self.caches.applied.right_at(entry).is_some())
                 .map(|entry| (entry, ServedFrom::LocalCache));
@@ -249,6 +260,8 @@ impl Sources {
         }
         let keys: Vec<SetKey> = missing.iter().map(|sought| sought.key).collect();
         let snapshots = shared.get(&keys).await;
+        let asked = keys.len();
+        let mut hits = 0;
         let mut outdated = Vec::new();
         for (sought, snapshot) in missing.iter_mut().zip(snapshots) {
             sought.asked_shared = true;
@@ -272,11 +285,15 @@ impl Sources {
                 && self.current(&entry, now)
             {
                 let from = ServedFrom::SharedCache;
+                tally::used(Level::Shared, &entry, now);
+                hits += 1;
                 sought.end = Some(Ok(fetched(&entry, from, applied.revision())));
             }
             sought.held = Some((entry, ServedFrom::SharedCache));
         }
+        CACHE_MISSES.add((Level::Shared,), (asked - hits) as u64);
         if !outdated.is_empty() {
+            CACHE_INVALIDATIONS.add((Level::Shared,), outdated.len() as u64);
             // A replica that has not applied the log so far could still put them back.
             let (shared, applied) = (shared.clone(), self.caches.applied.revision());
             self.tasks
@@ -406,6 +423,11 @@ impl Sources {
         }
     }
 
+    /// Whether the log tells that an entry is wrong by now.
+    fn outdated(&self, entry: &Entry) -> bool {
+        self.caches.applied.standing(entry) == Standing::Outdated
+    }
+
     /// Whether an entry, of which the log is applied to the end, may be used without reading.
     fn current(&self, entry: &Entry, now: Timestamp) -> bool {
         self.caches.applied.standing(entry) == Standing::Holds
@@ -437,11 +459,18 @@ impl Sources {
     fn stand_in(&self, sought: &mut [Sought], now: Timestamp) {
         for sought in sought.iter_mut().filter(|sought| sought.end.is_none()) {
             sought.end = self.stale(sought, now).map(Ok);
+            if sought.end.is_some() {
+                tally::stale(sought.held.as_ref().map(|(_, from)| *from));
+            }
         }
     }
 
     fn last_resort(&self, sought: &Sought, now: Timestamp) -> Result<Fetched, Missed> {
-        self.stale(sought, now).ok_or(Missed {
+        let stale = self.stale(sought, now);
+        if stale.is_some() {
+            tally::stale(sought.held.as_ref().map(|(_, from)| *from));
+        }
+        stale.ok_or(Missed {
             held: sought.held.is_some(),
         })
     }

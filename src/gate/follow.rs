@@ -10,6 +10,8 @@ use icpgate_policy::facts::Revision;
 
 use super::{Contact, Gate};
 use crate::store::{StoreError, Touched};
+use crate::telemetry::metrics::label::{Channel, Place};
+use crate::telemetry::metrics::list::{CHANNEL, HANDLES_TOUCHED, INVALIDATION_LAG, REVISION};
 
 /// Versions read from the log at once.
 const AT_ONCE: u32 = 4096;
@@ -77,6 +79,7 @@ impl Gate {
             loop {
                 match self.store.changed().await {
                     Ok(told) => {
+                        CHANNEL.set_flag((Channel::Store,), true);
                         self.deaf.store(false, Ordering::Relaxed);
                         if !told.is_some_and(is_known) {
                             break;
@@ -84,6 +87,7 @@ impl Gate {
                     }
                     // Often the first that is seen of the end of a store. A look tells.
                     Err(_) if !self.deaf.swap(true, Ordering::Relaxed) => {
+                        CHANNEL.set_flag((Channel::Store,), false);
                         applied.doubt();
                         break;
                     }
@@ -96,9 +100,16 @@ impl Gate {
             match &self.sources.caches.shared {
                 Some(shared) => loop {
                     match shared.changed().await {
-                        Ok(Some(revision)) if is_known(revision) => {}
-                        Ok(_) => break,
-                        Err(_) => std::future::pending().await,
+                        Ok(told) => {
+                            CHANNEL.set_flag((Channel::Shared,), true);
+                            if !told.is_some_and(is_known) {
+                                break;
+                            }
+                        }
+                        Err(_) => {
+                            CHANNEL.set_flag((Channel::Shared,), false);
+                            std::future::pending().await
+                        }
                     }
                 },
                 None => std::future::pending().await,
@@ -179,7 +190,15 @@ impl Gate {
                 // Before the rest, so that nothing that was read earlier is taken to hold.
                 applied.begin(revision);
             }
+            let touched: usize = handles.iter().map(|(_, handles)| handles.len()).sum();
+            if touched > 0 && following.seen {
+                HANDLES_TOUCHED.add((), touched as u64);
+                let unseen = began.duration_since(applied.confirmed_at());
+                INVALIDATION_LAG.observe((), unseen.unsigned_abs());
+            }
             applied.apply(&handles, through);
+            REVISION.set_count((Place::Newest,), head.0);
+            REVISION.set_count((Place::Applied,), applied.revision().0);
             if through >= head {
                 let was_lost = applied.is_lost();
                 applied.confirm(began);

@@ -18,6 +18,8 @@ use super::facts::Caches;
 use crate::cache::{Entry, SetKey, Snapshot};
 use crate::clock::Clock;
 use crate::store::{Freshness, Store, StoreError};
+use crate::telemetry::metrics::label::LoadEnd;
+use crate::telemetry::metrics::list::{COALESCED, LOAD_DURATION, LOADS};
 
 /// Why a load gave no facts.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -90,6 +92,7 @@ impl Loads {
             if let Some(here) = running.get(&set.key)
                 && serves(here.freshness, freshness)
             {
+                COALESCED.inc(());
                 loadings.push(here.loading.clone());
                 continue;
             }
@@ -133,11 +136,20 @@ impl Loads {
             self.timeout,
         );
         self.tasks.spawn(async move {
+            LOADS.up(());
+            let begun = std::time::Instant::now();
             let reading = read(&*store, &caches, &*clock, &permits, &sets, freshness);
             let read = match tokio::time::timeout(timeout, reading).await {
                 Ok(read) => read,
                 Err(_) => Err(LoadError::Late(timeout)),
             };
+            let end = match &read {
+                Ok(_) => LoadEnd::Read,
+                Err(LoadError::Late(_)) => LoadEnd::Late,
+                Err(LoadError::Ended | LoadError::Store(_)) => LoadEnd::Failed,
+            };
+            LOAD_DURATION.observe((end,), begun.elapsed());
+            LOADS.down(());
             let mut to_share = Vec::new();
             let mut loaded: Vec<Loaded> = Vec::with_capacity(sets.len());
             match read {

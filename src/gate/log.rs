@@ -17,6 +17,10 @@ use super::answer::{Answer, DecisionId, encode};
 use super::{GateError, content, render};
 use crate::clock::Clock;
 use crate::store::{Content, NewDecision, Store, StoreError};
+use crate::telemetry::metrics::label::Queue;
+use crate::telemetry::metrics::list::{
+    LOG_DROPPED, LOG_FAILURES, LOG_FULL, LOG_LIMIT, LOG_QUEUE, LOG_WRITTEN,
+};
 
 /// Decisions that may wait to be written.
 const QUEUE: usize = 16_384;
@@ -237,6 +241,14 @@ impl LogHandle {
         asker.order_id.is_none() && self.seen().contains(asker.mark(answer))
     }
 
+    /// Shows how much waits.
+    pub(super) fn observe(&self) {
+        let waiting = |queue: &mpsc::Sender<Entry>| queue.max_capacity() - queue.capacity();
+        LOG_QUEUE.set_count((Queue::Orders,), waiting(&self.queue) as u64);
+        LOG_QUEUE.set_count((Queue::Activations,), waiting(&self.urgent) as u64);
+        LOG_LIMIT.set_count((), self.queue.max_capacity() as u64);
+    }
+
     fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -250,7 +262,10 @@ async fn place(
     match tokio::time::timeout(patience, queue.reserve()).await {
         Ok(Ok(place)) => Ok(place),
         Ok(Err(_)) => Err(LogFailure::Ended.into()),
-        Err(_) => Err(GateError::LogFull),
+        Err(_) => {
+            LOG_FULL.inc(());
+            Err(GateError::LogFull)
+        }
     }
 }
 
@@ -295,8 +310,12 @@ impl Writer {
     ) {
         let mut group = Vec::with_capacity(GROUP);
         while take(&mut queue, &mut group, &mut stop).await {
-            if let Err(error) = self.write(&mut group).await {
-                answer_waiting(&mut group, &error);
+            match self.write(&mut group).await {
+                Ok(()) => LOG_WRITTEN.add((Queue::Activations,), group.len() as u64),
+                Err(error) => {
+                    LOG_FAILURES.inc((Queue::Activations,));
+                    answer_waiting(&mut group, &error);
+                }
             }
             group.clear();
         }
@@ -312,8 +331,10 @@ impl Writer {
         while take(&mut queue, &mut group, &mut stop).await {
             while let Err(error) = self.write(&mut group).await {
                 tell(&error, group.len());
+                LOG_FAILURES.inc((Queue::Orders,));
                 if stop.is_terminated() {
                     let lost = group.len() + queue.len();
+                    LOG_DROPPED.add((), lost as u64);
                     tracing::error!(decisions = lost, "decisions could not be recorded");
                     return;
                 }
@@ -322,6 +343,7 @@ impl Writer {
                     () = &mut stop => queue.close(),
                 }
             }
+            LOG_WRITTEN.add((Queue::Orders,), group.len() as u64);
             group.clear();
         }
     }

@@ -13,18 +13,20 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use quick_cache::sync::Cache;
-use quick_cache::{Equivalent, Weighter};
+use quick_cache::{DefaultHashBuilder, Equivalent, Lifecycle, Weighter};
 
 use super::ActivePolicy;
 use super::answer::Answer;
 use crate::cache::FactsDigest;
+use crate::telemetry::metrics::label::Level;
+use crate::telemetry::metrics::list::CACHE_EVICTIONS;
 
 /// Octets of a typical answer, from which the table takes its first size.
 const TYPICAL: u64 = 8 * 1024;
 
 /// Answers by what they depend on.
 pub(super) struct Memo {
-    answers: Cache<Key, Kept, Size>,
+    answers: Cache<Key, Kept, Size, DefaultHashBuilder, Evictions>,
 }
 
 /// What an answer depends on beside the clock.
@@ -52,12 +54,30 @@ struct Kept {
 #[derive(Clone)]
 struct Size;
 
+/// Counts answers that are pushed out.
+#[derive(Clone)]
+struct Evictions;
+
+impl Lifecycle<Key, Kept> for Evictions {
+    type RequestState = ();
+
+    fn on_evict(&self, (): &mut (), _: Key, _: Kept) {
+        CACHE_EVICTIONS.inc((Level::Answers,));
+    }
+}
+
 impl Memo {
     /// Room for answers of so many octets.
     pub(super) fn new(most_octets: u64) -> Self {
         let typical = usize::try_from(most_octets / TYPICAL).unwrap_or(usize::MAX);
         Self {
-            answers: Cache::with_weighter(typical.max(1), most_octets, Size),
+            answers: Cache::with(
+                typical.max(1),
+                most_octets,
+                Size,
+                DefaultHashBuilder::default(),
+                Evictions,
+            ),
         }
     }
 
@@ -65,6 +85,12 @@ impl Memo {
     pub(super) fn get(&self, basis: Basis<'_>, now: Timestamp) -> Option<Arc<Answer>> {
         let kept = self.answers.get(&basis)?;
         kept.same.contains(&now).then_some(kept.answer)
+    }
+
+    /// How many answers there are, how many octets they take, and how many they may.
+    pub(super) fn state(&self) -> (u64, u64, u64) {
+        let answers = &self.answers;
+        (answers.len() as u64, answers.weight(), answers.capacity())
     }
 
     /// Keeps an answer that was worked out at `now`.

@@ -14,9 +14,12 @@ mod loads;
 mod log;
 mod memo;
 mod policy;
+mod observe;
+mod readiness;
 mod records;
 mod render;
 mod replay;
+mod tally;
 mod turns;
 
 use std::sync::Arc;
@@ -43,6 +46,7 @@ pub use facts::{CacheBounds, Caches};
 pub use follow::FollowError;
 pub use log::{LogFailure, LogWorker};
 pub use policy::{ActivePolicy, PolicyRefusal, keep_for, problems};
+pub use readiness::{Readiness, Ready};
 pub use records::{Changes, KnownDomain, Page};
 pub use render::{render, respond};
 pub use replay::{ReplayError, replay};
@@ -148,6 +152,7 @@ impl Gate {
             tasks.clone(),
         );
         let (log, worker) = log::decision_log(Arc::clone(&store), Arc::clone(&clock));
+        tally::policy_in_force(&policy, clock.now());
         let policy = ArcSwap::from_pointee(policy);
         (
             Self {

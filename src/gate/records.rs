@@ -9,6 +9,8 @@ use super::{Gate, GateError};
 use crate::intake::{Violation, parse_token, token};
 use crate::proto::v1;
 use crate::store::{ChangeEntry, Freshness, Written};
+use crate::telemetry::metrics::label::Handed;
+use crate::telemetry::metrics::list::HANDED_IN;
 
 /// Most records of one put, and most changes of one page.
 pub(super) const MOST: usize = 1000;
@@ -85,9 +87,12 @@ impl Gate {
             }
         }
         if !violations.is_empty() {
+            HANDED_IN.inc((Handed::Rejected,));
             return Err(GateError::Malformed(violations));
         }
         let written = self.store.put(parsed, now).await?;
+        HANDED_IN.add((Handed::Accepted,), written.accepted);
+        HANDED_IN.add((Handed::Unchanged,), written.unchanged);
         self.wrote(written.revision).await;
         Ok(written)
     }

@@ -18,6 +18,7 @@ use tower::{Layer, Service};
 use super::ending::until;
 use super::method::Kind;
 use super::status;
+use crate::telemetry::metrics::list::RPC_DEADLINE_LEFT;
 
 /// Header with the time that the caller allows.
 const TIMEOUT: &str = "grpc-timeout";
@@ -62,6 +63,9 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let lasts = Kind::of(request.uri().path()).lasts();
         let asked = asked(request.headers());
+        if let Some(asked) = asked {
+            RPC_DEADLINE_LEFT.observe((), asked);
+        }
         let ours = (!lasts).then_some(self.longest);
         let callers = asked.is_some_and(|asked| ours.is_none_or(|ours| asked <= ours));
         let after = if callers { asked } else { ours };

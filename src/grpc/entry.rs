@@ -16,6 +16,9 @@ use tower::{Layer, Service};
 use super::requests::note_caller;
 use super::status::refused;
 use crate::auth::{Access, Auth, Caller, Method, Peer, Refusal, Shown, methods};
+use crate::telemetry::metrics::label::{self, Refusal as Reason};
+use crate::telemetry::metrics::list::{CALLER_CALLS, CALLER_REFUSALS, REFUSALS};
+use crate::telemetry::metrics::names;
 
 /// Wraps services in [`Entry`].
 #[derive(Clone)]
@@ -91,14 +94,36 @@ fn enter<B>(auth: &Auth, request: &mut Request<B>) -> Result<(), Refusal> {
     let method: &Method = method.ok_or(Refusal::NoMethod)?;
     note_caller(&caller.name);
     auth.admit(&caller, method)?;
+    CALLER_CALLS.inc((counted(&caller), label::Method::of(method.path)));
     if auth.is_required() && !matches!(shown, Shown::Nothing) {
         request.extensions_mut().insert::<Arc<Caller>>(caller);
     }
     Ok(())
 }
 
+/// The label of a caller, looked up once.
+fn counted(caller: &Caller) -> label::Caller {
+    *caller.label.get_or_init(|| names::caller_of(&caller.name))
+}
+
+fn count(refusal: &Refusal) {
+    let (reason, caller) = match refusal {
+        Refusal::NoCredential => (Reason::NoCredential, None),
+        Refusal::Credential(_) => (Reason::Credential, None),
+        Refusal::NoKeys => (Reason::NoKeys, None),
+        Refusal::NoMethod => (Reason::NoMethod, None),
+        Refusal::Role { caller } => (Reason::Role, Some(caller)),
+        Refusal::Rate { caller, .. } => (Reason::Rate, Some(caller)),
+    };
+    REFUSALS.inc((reason,));
+    if let Some(caller) = caller {
+        CALLER_REFUSALS.inc((counted(caller), reason));
+    }
+}
+
 /// The answer to a call that is not let in; why goes to the log.
 fn refuse<B>(request: &Request<B>, refusal: &Refusal) -> Response<Body> {
+    count(refusal);
     let peer = request.extensions().get::<Peer>().map(Peer::address);
     let peer = peer.map(tracing::field::display);
     // Paths are the caller's to choose; only those that there are shall fill the log.

@@ -28,6 +28,8 @@ use tower::{Layer, Service};
 
 use super::method::Kind;
 use super::status;
+use crate::telemetry::metrics::label::Shed;
+use crate::telemetry::metrics::list::{RPC_QUEUE_WAIT, RPC_SHED};
 
 /// How long a message may take to come where places are short.
 const MESSAGE_WITHIN: Duration = Duration::from_millis(250);
@@ -197,21 +199,27 @@ where
             return Placed::working(self.inner.call(request), None, false);
         };
         // What streams its message holds its place by right.
-        let watched = (!kind.lasts()).then(|| pool.clone());
+        let watched = (!kind.lasts()).then(|| (pool.clone(), kind));
         if let Ok(place) = Arc::clone(&pool.places).try_acquire_owned() {
             let request = request.map(|body| Receiving::new(body, watched));
             let calling = self.inner.call(request);
             return Placed::working(calling, Some(place), streams(kind));
         }
         let Some(queued) = self.pools.queue(kind) else {
+            shed(kind, Shed::QueueFull);
             return Placed::Refused { kind };
         };
         let (places, patience) = (Arc::clone(&pool.places), self.pools.patience);
         let mut inner = self.inner.clone();
         let waiting = Box::pin(async move {
+            let begun = std::time::Instant::now();
             let place = tokio::time::timeout(patience, places.acquire_owned()).await;
             drop(queued);
+            if let Some(kind) = kind.label() {
+                RPC_QUEUE_WAIT.observe((kind,), begun.elapsed());
+            }
             let Ok(Ok(place)) = place else {
+                shed(kind, Shed::Waited);
                 return Ok(status::overloaded(kind).into_http());
             };
             let request = request.map(|body| Receiving::new(body, watched));
@@ -219,6 +227,12 @@ where
             Ok(held(answer, place, streams(kind)))
         });
         Placed::Waiting { waiting }
+    }
+}
+
+fn shed(kind: Kind, why: Shed) {
+    if let Some(kind) = kind.label() {
+        RPC_SHED.inc((kind, why));
     }
 }
 
@@ -332,7 +346,7 @@ pin_project! {
         #[pin]
         body: B,
         // `None` where it may take its time.
-        pool: Option<Pool>,
+        pool: Option<(Pool, Kind)>,
         // Set when the message is first waited for, which most are not.
         #[pin]
         sleep: Option<Sleep>,
@@ -340,7 +354,7 @@ pin_project! {
 }
 
 impl<B> Receiving<B> {
-    fn new(body: B, pool: Option<Pool>) -> Self {
+    fn new(body: B, pool: Option<(Pool, Kind)>) -> Self {
         Self {
             body,
             pool,
@@ -365,7 +379,7 @@ where
         if let Poll::Ready(frame) = this.body.poll_frame(context) {
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
-        let Some(pool) = this.pool else {
+        let Some((pool, kind)) = this.pool else {
             return Poll::Pending;
         };
         loop {
@@ -374,6 +388,7 @@ where
                 Some(sleep) => {
                     ready!(sleep.poll(context));
                     if pool.is_short() {
+                        shed(*kind, Shed::SlowMessage);
                         return Poll::Ready(Some(Err(status::slow().into())));
                     }
                     this.sleep.set(None);
@@ -605,7 +620,7 @@ mod tests {
     async fn a_message_has_to_come_only_where_places_are_short() {
         use http_body::Body as _;
         let pool = Pool::new(16);
-        let mut body = Box::pin(Receiving::new(Silence, Some(pool.clone())));
+        let mut body = Box::pin(Receiving::new(Silence, Some((pool.clone(), Kind::Check))));
         let mut next =
             async || std::future::poll_fn(|context| body.as_mut().poll_frame(context)).await;
         let long = Duration::from_mins(1);

@@ -3,6 +3,7 @@
 
 use crate::proto::v1::provisioning_service_server::SERVICE_NAME as PROVISIONING;
 use crate::proto::v1::record_service_server::SERVICE_NAME as RECORDS;
+use crate::telemetry::metrics::label::CallKind;
 
 /// Kinds of calls, by what they cost and who waits for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,18 @@ impl Kind {
             (Service::Records, "ImportRecords") => Self::Import,
             (Service::Provisioning | Service::Records, _) => Self::Other,
             (Service::Auxiliary, _) => Self::Probe,
+        }
+    }
+
+    /// The kind as it is counted; `None` where calls need no place.
+    pub(super) fn label(self) -> Option<CallKind> {
+        match self {
+            Self::Batch => Some(CallKind::Batch),
+            Self::Check => Some(CallKind::Check),
+            Self::Import => Some(CallKind::Import),
+            Self::Other => Some(CallKind::Other),
+            Self::Probe => None,
+            Self::Screen => Some(CallKind::Screen),
         }
     }
 

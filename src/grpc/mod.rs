@@ -1,7 +1,7 @@
 //! The public API over gRPC: converts, calls the gate, converts back.
 //!
-//! Around the services stand layers, each in a file of its own, outermost first: `requests` tells of
-//! every call; `panics` answers whatever is wrong within; `deadline` ends calls in time, waiting
+//! Around the services stand layers, each in a file of its own, outermost first: `measured`
+//! counts and times every call; `requests` tells of it; `panics` answers whatever is wrong within; `deadline` ends calls in time, waiting
 //! included; `age` ends streams that others wrote; `load` bounds what is worked on at once, before
 //! anything is made for a call; `entry` lets in callers who may; `sized` names the bound that a
 //! message broke.
@@ -16,6 +16,7 @@ mod ending;
 mod entry;
 mod health;
 mod load;
+mod measured;
 mod method;
 mod panics;
 mod pieces;
@@ -29,6 +30,7 @@ mod status;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -37,12 +39,15 @@ use tower::ServiceBuilder;
 use crate::auth::{Acceptor, Auth};
 use crate::gate::Gate;
 use crate::proto;
+use crate::telemetry::metrics::label::Phase;
+use crate::telemetry::metrics::list::PHASE;
 
 use age::AgeLayer;
 use connections::End;
 use deadline::DeadlineLayer;
 use entry::EntryLayer;
 use load::LoadLayer;
+use measured::MeasureLayer;
 use panics::PanicLayer;
 use provisioning::Provisioning;
 use records::Records;
@@ -140,7 +145,7 @@ pub async fn serve(
     stop: Stop,
 ) -> Result<(), ServeError> {
     let leave = CancellationToken::new();
-    let (health, reporting) = health::health(gate.contact(), stop.soft.clone()).await;
+    let (health, reporting) = health::health(gate.readiness(stop.soft.clone())).await;
     let mut auxiliary = Routes::new(health);
     if door.reflection {
         let builder = || {
@@ -165,6 +170,7 @@ pub async fn serve(
         leave: leave.clone(),
     };
     let services = ServiceBuilder::new()
+        .layer(MeasureLayer)
         .layer(RequestsLayer::new())
         .layer(PanicLayer)
         .layer(DeadlineLayer {
@@ -179,19 +185,36 @@ pub async fn serve(
         .layer(SizeLayer)
         .service(Services::new(provisioning, records, auxiliary, &limits));
     let stopping = async {
+        phase(Phase::Running);
         stop.soft.cancelled().await;
+        phase(Phase::Announced);
         // Watchers learn meanwhile, so that balancers look elsewhere while calls are still taken.
         tokio::select! {
             () = tokio::time::sleep(limits.lame_duck) => {}
             () = stop.hard.cancelled() => {}
         }
+        phase(Phase::Draining);
         leave.cancel();
+        stop.hard.cancelled().await;
+        phase(Phase::Dropping);
     };
     let end = End {
         leave: leave.clone(),
         drop: stop.hard.clone(),
     };
     let serving = connections::serve(listener, door.acceptor, services, limits.connections, end);
-    futures::future::join3(serving, stopping, reporting).await;
+    let serving = futures::future::join(serving, reporting);
+    // The phase is told for as long as calls are served.
+    tokio::select! {
+        _ = serving => {}
+        () = stopping.then(|()| std::future::pending()) => {}
+    }
     Ok(())
+}
+
+/// Shows how far the process is on its way to the end.
+fn phase(now: Phase) {
+    for phase in Phase::ALL {
+        PHASE.set_flag((*phase,), *phase == now);
+    }
 }

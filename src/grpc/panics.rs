@@ -18,6 +18,8 @@ use tower::{Layer, Service};
 use super::ending::last;
 use super::method::Kind;
 use super::status;
+use crate::telemetry::metrics::label::Panicked;
+use crate::telemetry::metrics::list::PANICS;
 
 /// Wraps services in [`Contained`].
 #[derive(Clone, Copy)]
@@ -123,6 +125,7 @@ impl http_body::Body for ContainedBody {
 /// What the panic says is in the standard error of the process, where it happened; here it might
 /// hold what a caller sent.
 fn panicked() -> Status {
+    PANICS.inc((Panicked::Call,));
     tracing::error!("a call panicked, which is a defect of this program");
     status::panicked()
 }

@@ -34,6 +34,11 @@ use subscription::Subscription;
 pub use value::{NoFacts, SharedIdentity};
 
 use super::{SetKey, Snapshot};
+use crate::telemetry::metrics::label::{Dependency, Failure as FailureLabel, Level, Operation};
+use crate::telemetry::metrics::list::{
+    BREAKER, BREAKER_OPENED, CACHE_REFUSED, CACHE_UNREADABLE, DEPENDENCY_DURATION,
+    DEPENDENCY_FAILURES, DEPENDENCY_SHED,
+};
 
 /// Longest time for looking after a server: connecting, with TLS and Sentinels, and a write.
 /// Nobody waits for it.
@@ -266,9 +271,10 @@ impl SharedCache {
             }
         }
         let keep_for = Duration::from_millis(self.inner.keep_for.load(Ordering::Relaxed));
-        let kept = self.write(&PUT, &writes, keep_for).await;
+        let kept = self.write(Operation::Set, &PUT, &writes, keep_for).await;
         let refused = kept.iter().filter(|kept| **kept == Some(false)).count();
         add(&self.inner.counts.refused_puts, refused);
+        CACHE_REFUSED.add((Level::Shared,), refused as u64);
     }
 
     /// Forgets the facts of keys that are older than a revision, and refuses such facts for a
@@ -283,7 +289,8 @@ impl SharedCache {
                 value: marker.clone(),
             })
             .collect();
-        self.write(&INVALIDATE, &writes, MARKED_FOR).await;
+        self.write(Operation::Invalidate, &INVALIDATE, &writes, MARKED_FOR)
+            .await;
     }
 
     /// Tells the other replicas that a revision is there. Best effort.
@@ -292,10 +299,9 @@ impl SharedCache {
             return;
         };
         let channel = self.inner.identity.channel();
-        let told = going
-            .link
-            .publish(&channel, &revision.0.to_string(), self.inner.timeout)
-            .await;
+        let text = revision.0.to_string();
+        let telling = going.link.publish(&channel, &text, self.inner.timeout);
+        let told = timed(Operation::Announce, telling).await;
         self.inner.report(&going, told.is_ok(), told.err().as_ref());
     }
 
@@ -329,6 +335,11 @@ impl SharedCache {
         })
     }
 
+    /// Shows whether it is in use, for whoever asks for metrics.
+    pub fn observe(&self) {
+        BREAKER.set_flag((Dependency::Redis,), !self.inner.breaker.is_closed());
+    }
+
     /// What it has been through.
     #[must_use]
     pub fn state(&self) -> SharedState {
@@ -359,7 +370,8 @@ impl SharedCache {
                 .map(SharedIdentity::bucket_of)
                 .unwrap_or_default()
         };
-        let answered = going.link.get(&names, bucket, inner.timeout).await;
+        let getting = going.link.get(&names, bucket, inner.timeout);
+        let answered = timed(Operation::Get, getting).await;
         inner.report_all(&going, &answered);
         drop(going);
         let values = answered.results.iter().zip(keys);
@@ -371,13 +383,22 @@ impl SharedCache {
             match inner.identity.facts(key, value) {
                 Ok(snapshot) => *slot = Some(snapshot),
                 Err(NoFacts::Invalidated) => {}
-                Err(NoFacts::Damaged | NoFacts::OtherForm) => add(&inner.counts.unreadable, 1),
+                Err(NoFacts::Damaged | NoFacts::OtherForm) => {
+                    add(&inner.counts.unreadable, 1);
+                    CACHE_UNREADABLE.inc(());
+                }
             }
         }
         found
     }
 
-    async fn write(&self, script: &Text, writes: &[Write], expiry: Duration) -> Vec<Option<bool>> {
+    async fn write(
+        &self,
+        operation: Operation,
+        script: &Text,
+        writes: &[Write],
+        expiry: Duration,
+    ) -> Vec<Option<bool>> {
         if writes.is_empty() {
             return Vec::new();
         }
@@ -385,7 +406,11 @@ impl SharedCache {
             return Vec::new();
         };
         let inner = &*self.inner;
-        let answered = going.link.run(script, writes, expiry, inner.timeout).await;
+        let answered = timed(
+            operation,
+            going.link.run(script, writes, expiry, inner.timeout),
+        )
+        .await;
         inner.report_all(&going, &answered);
         answered.results
     }
@@ -395,6 +420,7 @@ impl SharedCache {
         let inner = &*self.inner;
         let Ok(permit) = inner.in_flight.try_acquire() else {
             add(&inner.counts.shed, 1);
+            DEPENDENCY_SHED.inc((Dependency::Redis,));
             return None;
         };
         let mut looked = None;
@@ -459,7 +485,7 @@ impl std::fmt::Debug for SharedOptions {
 
 impl Inner {
     async fn look(&self, look: Look) {
-        let opened = self.open().await;
+        let opened = timed(Operation::Ping, self.open()).await;
         let (link, failure) = match opened {
             Ok(link) => (Some(link), None),
             Err(failure) => (None, Some(failure)),
@@ -502,14 +528,21 @@ impl Inner {
         };
         match failure {
             Failure::Skipped => {}
-            Failure::TimedOut => add(&self.counts.timeouts, 1),
-            Failure::Redis(_) => add(&self.counts.errors, 1),
+            Failure::TimedOut => {
+                add(&self.counts.timeouts, 1);
+                DEPENDENCY_FAILURES.inc((Dependency::Redis, FailureLabel::Timeout));
+            }
+            Failure::Redis(_) => {
+                add(&self.counts.errors, 1);
+                DEPENDENCY_FAILURES.inc((Dependency::Redis, FailureLabel::Failed));
+            }
         }
         let severity = failure.severity(&going.link);
         if any && severity == breaker::Severity::Transient {
             self.breaker.succeeded(going.generation);
         } else if self.breaker.failed(going.generation, severity) {
             add(&self.counts.opened, 1);
+            BREAKER_OPENED.inc((Dependency::Redis,));
             self.tell_not_in_use(failure);
         }
     }
@@ -535,6 +568,13 @@ impl Inner {
     fn tell(&self, told: Told) -> bool {
         self.told.swap(told as u8, Ordering::Relaxed) != told as u8
     }
+}
+
+async fn timed<T>(operation: Operation, request: impl Future<Output = T>) -> T {
+    let begun = std::time::Instant::now();
+    let answered = request.await;
+    DEPENDENCY_DURATION.observe((Dependency::Redis, operation), begun.elapsed());
+    answered
 }
 
 fn add(count: &AtomicU64, more: usize) {

@@ -31,6 +31,10 @@ use tokio_util::task::TaskTracker;
 use tonic::body::Body;
 
 use crate::auth::Acceptor;
+use crate::telemetry::metrics::label::Unserved;
+use crate::telemetry::metrics::list::{
+    CONNECTIONS, CONNECTIONS_ENDED, CONNECTIONS_FAILED, CONNECTIONS_TAKEN, CONNECTIONS_UNSERVED,
+};
 use calls::{Calls, Entrance};
 use io::{Counted, Octets};
 use places::{Place, Places};
@@ -106,6 +110,7 @@ pub(super) async fn serve<S>(
         let place = match places.take(address.ip()) {
             Ok(place) => place,
             Err(beyond) => {
+                CONNECTIONS_UNSERVED.inc((beyond.label(),));
                 return beyond_told.tell(|more| {
                     let key = beyond.key();
                     tracing::warn!(key, more, peer = %address, "a connection is beyond `{key}`");
@@ -113,6 +118,7 @@ pub(super) async fn serve<S>(
             }
         };
         taken = taken.wrapping_add(1);
+        CONNECTIONS_TAKEN.inc(());
         #[expect(clippy::cast_precision_loss, reason = "a jitter needs no precision")]
         let jitter = jitter.hash_one(taken) as f64 / u64::MAX as f64;
         let attending = attend(
@@ -121,6 +127,7 @@ pub(super) async fn serve<S>(
                 address,
                 jitter,
                 _place: place,
+                _counted: Open::one(),
             },
             acceptor.clone(),
             services.clone(),
@@ -140,6 +147,7 @@ pub(super) async fn serve<S>(
             Ok(connection) => connection,
             Err(error) if of_the_peer(&error) => continue,
             Err(error) => {
+                CONNECTIONS_FAILED.inc(());
                 // Files have run out, as a rule. Those who wait are taken when some are closed.
                 told.tell(|more| cannot_take(&error, more));
                 tokio::select! {
@@ -218,6 +226,23 @@ struct Taken {
     address: SocketAddr,
     jitter: f64,
     _place: Place,
+    _counted: Open,
+}
+
+/// Counts a connection while it is open.
+struct Open;
+
+impl Open {
+    fn one() -> Self {
+        CONNECTIONS.up(());
+        Self
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        CONNECTIONS.down(());
+    }
 }
 
 /// Serves one connection to its end.
@@ -250,10 +275,12 @@ async fn attend<S>(
         Ok(Err(error)) => {
             let error: &dyn std::error::Error = &error;
             tracing::debug!(error, peer = %address, "a connection was refused");
+            CONNECTIONS_UNSERVED.inc((Unserved::Refused,));
             return;
         }
         Err(_) => {
             tracing::debug!(peer = %address, "a connection did not greet in time");
+            CONNECTIONS_UNSERVED.inc((Unserved::Handshake,));
             return;
         }
     };
@@ -331,10 +358,12 @@ async fn drive<I, S>(
                 match vigil.look(signs, now) {
                     Verdict::Stay => {}
                     Verdict::Leave(why) => {
+                        CONNECTIONS_ENDED.inc((why.label(),));
                         tracing::debug!(peer = %address, "a connection is asked to leave: {why}");
                         serving.as_mut().graceful_shutdown();
                     }
                     Verdict::Close(why) => {
+                        CONNECTIONS_ENDED.inc((why.label(),));
                         tracing::debug!(
                             calls = signs.running,
                             peer = %address,

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::telemetry::metrics::label::Unserved;
+
 /// Counts connections and turns away what is beyond the bounds.
 #[derive(Debug)]
 pub(super) struct Places {
@@ -65,6 +67,14 @@ impl Places {
 }
 
 impl Beyond {
+    /// What it is counted under.
+    pub(super) fn label(self) -> Unserved {
+        match self {
+            Self::All => Unserved::Limit,
+            Self::OfOne => Unserved::AddressLimit,
+        }
+    }
+
     /// The key that sets the bound.
     pub(super) fn key(self) -> &'static str {
         match self {

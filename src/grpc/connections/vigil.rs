@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::telemetry::metrics::label::Ended;
+
 /// What a client sends before anything else: the preface and the head of a settings frame.
 const GREETING: u64 = 24 + 9;
 
@@ -75,6 +77,20 @@ pub(super) enum Why {
     Silent,
     /// The peer does not take its answers.
     Stuck,
+}
+
+impl Why {
+    /// What it is counted under.
+    pub(super) fn label(self) -> Ended {
+        match self {
+            Self::Age => Ended::Age,
+            Self::Deaf => Ended::Deaf,
+            Self::Idle => Ended::Idle,
+            Self::Left => Ended::Left,
+            Self::Silent => Ended::Silent,
+            Self::Stuck => Ended::Stuck,
+        }
+    }
 }
 
 impl fmt::Display for Why {
