@@ -76,7 +76,7 @@ fn scalar(value: &DeValue<'_>) -> Value {
             ),
         DeValue::Boolean(truth) => Value::Text(truth.to_string()),
         DeValue::Datetime(_) => Value::Other("a date or time"),
-        DeValue::Float(_) => Value::Other("a decimal fraction"),
+        DeValue::Float(number) => Value::Text(number.as_str().to_owned()),
         DeValue::Integer(number) if number.radix() == 10 => {
             Value::Text(number.as_str().trim_start_matches('+').replace('_', ""))
         }

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::auth::{CallRate, KeysUrl, Reflection, TokenAlgorithms, TokenText};
+use super::otlp::{
+    LogRequests, OtlpEndpoint, OtlpProtocol, Ratio, ResourceAttributes, ServiceName,
+};
 use super::redis::{RedisMode, RedisUrls, SentinelService};
 use super::setting::{
     ByteSize, CacheSize, CertificateCheck, FrameSize, KindSet, LogFormat, LogLevel, MaxAge,
@@ -315,6 +318,33 @@ settings! {
         format: LogFormat = "text",
         /// Which lines are written.
         level: LogLevel = "info",
+        /// Of which requests a line tells, whatever `log.level` says: of `all`, of those that
+        /// `failed` on this side, were turned away for load or could not be decided, or `off`.
+        /// Of probes for health only `all` tells, at level `debug`. See docs/LOGGING.md.
+        requests: LogRequests = "failed",
+    }
+
+    /// OpenTelemetry: a collector to which traces are sent. See docs/TRACING.md.
+    otlp: Otlp {
+        /// Address of the collector. Not set: nothing is sent. Over HTTP, the paths of the
+        /// protocol, such as `/v1/traces`, are added to it.
+        endpoint: Option<OtlpEndpoint> = "",
+        /// How it is talked to: over `grpc`, or with protobuf over `http`.
+        protocol: OtlpProtocol = "grpc",
+        /// File with headers to show to the collector, one `name: value` a line, such as a token.
+        /// Without TLS only for a collector on this machine.
+        headers_file: Option<PathBuf> = "",
+        /// Authorities of the collector's certificate, in PEM form. Not set: those of the system.
+        ca_file: Option<PathBuf> = "",
+        /// Longest time for the collector to take what is sent.
+        timeout: Duration = "5s",
+        /// Which part of the calls is traced that come without a trace of their caller. Where the
+        /// caller has one, it says whether the call is traced.
+        sample_ratio: Ratio = "0.01",
+        /// Name of this service, as `service.name`.
+        service_name: ServiceName = "icpgate",
+        /// More attributes of this service, such as `deployment.environment.name=production`.
+        resource: ResourceAttributes = "none",
     }
 
     /// Imports of files.

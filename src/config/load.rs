@@ -24,7 +24,7 @@ const EXCLUSIVE: [[&str; 2]; 7] = [
 ];
 
 /// Keys that mean something only where another one is given, or one of several.
-const NEEDS: [(&str, &[&str]); 19] = [
+const NEEDS: [(&str, &[&str]); 21] = [
     ("store.read_url", &["store.url", "store.url_file"]),
     ("store.read_url_file", &["store.url", "store.url_file"]),
     ("store.connections", &["store.url", "store.url_file"]),
@@ -48,6 +48,8 @@ const NEEDS: [(&str, &[&str]); 19] = [
     ("auth.jwks_ca_file", &["auth.jwks_url"]),
     ("client.cert_file", &["client.key_file"]),
     ("client.key_file", &["client.cert_file"]),
+    ("otlp.ca_file", &["otlp.endpoint"]),
+    ("otlp.headers_file", &["otlp.endpoint"]),
 ];
 
 /// Where configuration comes from.

@@ -11,6 +11,7 @@ mod docs;
 mod file;
 mod keys;
 mod load;
+mod otlp;
 mod privacy_key;
 mod problem;
 mod redis;
@@ -20,10 +21,11 @@ mod setting;
 pub use auth::{CallRate, KeysUrl, Reflection, TokenAlgorithms, TokenText};
 pub use docs::{DEFAULT_FILE_PATH, REFERENCE_PATH, default_file, reference};
 pub use keys::{
-    Auth, Client, Config, Grpc, Http, Import, KEYS, Key, Limits, Log, PolicyChoice, Privacy,
+    Auth, Client, Config, Grpc, Http, Import, KEYS, Key, Limits, Log, Otlp, PolicyChoice, Privacy,
     Provider, Records, Redis, StoreLocation,
 };
 pub use load::{Effective, FILE_NAME, Flag, Inputs, Loaded, load};
+pub use otlp::{LogRequests, OtlpEndpoint, OtlpProtocol, Ratio, ResourceAttributes, ServiceName};
 pub use privacy_key::{
     KeyRing, PrivacyKey, PrivacyKeyError, add_key, key_ring, privacy_key_permissions,
 };

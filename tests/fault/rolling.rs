@@ -78,7 +78,10 @@ async fn behaviour_15_restarts_of_replicas_lose_no_order_that_is_asked_again_onc
         futures::future::join_all(callers),
     );
     say(&format!("{:40} {:>10} {:>10}", "code", "first", "second"));
-    let [first, second] = seen.attempts.each_ref().map(|codes| codes.lock().unwrap().clone());
+    let [first, second] = seen
+        .attempts
+        .each_ref()
+        .map(|codes| codes.lock().unwrap().clone());
     for code in first
         .keys()
         .chain(second.keys().filter(|code| !first.contains_key(*code)))
