@@ -19,9 +19,9 @@ use futures::{FutureExt as _, Stream, StreamExt as _};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use hangups::Hangups;
 use crate::telemetry::metrics::label::Panicked;
 use crate::telemetry::metrics::list::PANICS;
+pub use hangups::Hangups;
 
 /// Longest time between the hard stop and the end of the process.
 const HARD_STOP_TIMEOUT: Duration = Duration::from_secs(2);

@@ -8,8 +8,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use quick_cache::{DefaultHashBuilder, Lifecycle, Weighter};
 use quick_cache::sync::Cache;
+use quick_cache::{DefaultHashBuilder, Lifecycle, Weighter};
 
 use super::{Entry, SetKey};
 use crate::telemetry::metrics::label::Level;

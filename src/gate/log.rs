@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use super::answer::{Answer, DecisionId, encode};
-use super::{GateError, content, render};
+use super::{GateError, render};
 use crate::clock::Clock;
 use crate::store::{Content, NewDecision, Store, StoreError};
 use crate::telemetry::metrics::label::Queue;
@@ -93,7 +93,7 @@ impl Entry {
             Kept::Bare => {
                 let mut profile = answer.request.profile.clone();
                 profile.applicant = None;
-                (encode(&profile), content(Vec::new()))
+                (encode(&profile), Content::of(Vec::new()))
             }
         };
         NewDecision {

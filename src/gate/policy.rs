@@ -53,11 +53,7 @@ impl ActivePolicy {
     ///
     /// If its source cannot be encoded.
     pub fn new(policy: Policy) -> Result<Self, postcard::Error> {
-        let bytes = postcard::to_stdvec(&policy.source)?;
-        let content = Content {
-            digest: *blake3::hash(&bytes).as_bytes(),
-            bytes: bytes.into(),
-        };
+        let content = Content::of(postcard::to_stdvec(&policy.source)?);
         Ok(Self { policy, content })
     }
 

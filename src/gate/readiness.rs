@@ -115,6 +115,10 @@ mod tests {
         };
         drop(contact);
         let long = std::time::Duration::from_mins(1);
-        assert!(tokio::time::timeout(long, readiness.changed()).await.is_err());
+        assert!(
+            tokio::time::timeout(long, readiness.changed())
+                .await
+                .is_err()
+        );
     }
 }

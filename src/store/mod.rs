@@ -7,8 +7,8 @@
 //! Start at [`Store`].
 
 mod encoding;
-mod form;
 mod erase;
+mod form;
 mod plan;
 mod postgres;
 mod reseal;
@@ -143,6 +143,17 @@ pub struct Content {
     pub digest: [u8; 32],
     /// The bytes.
     pub bytes: Arc<[u8]>,
+}
+
+impl Content {
+    /// Content of bytes.
+    #[must_use]
+    pub fn of(bytes: Vec<u8>) -> Self {
+        Self {
+            digest: *blake3::hash(&bytes).as_bytes(),
+            bytes: bytes.into(),
+        }
+    }
 }
 
 /// A recorded decision.

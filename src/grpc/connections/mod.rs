@@ -477,9 +477,12 @@ mod tests {
         let calls = streams.into_iter().map(|stream| async {
             let io = TokioIo::new(stream);
             let executor = TokioExecutor::new();
-            let (mut sender, connection) =
-                hyper::client::conn::http2::handshake(executor, io).await.unwrap();
-            let request = Request::post("http://gate/call").body(Body::empty()).unwrap();
+            let (mut sender, connection) = hyper::client::conn::http2::handshake(executor, io)
+                .await
+                .unwrap();
+            let request = Request::post("http://gate/call")
+                .body(Body::empty())
+                .unwrap();
             let call = async move { sender.send_request(request).await.unwrap().status() };
             let (status, ended) = futures::join!(call, connection);
             assert_eq!(status, http::StatusCode::OK);

@@ -177,7 +177,10 @@ impl<L: Labels, const N: usize> Gauge<L, N> {
     }
 
     /// Sets a number of things.
-    #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53, and then close enough")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "exact up to 2^53, and then close enough"
+    )]
     pub fn set_count(&self, labels: L, count: u64) {
         self.set(labels, count as f64);
     }
@@ -261,11 +264,7 @@ impl<L: Labels, const N: usize, const K: usize> Histogram<L, N, K> {
         Self::new(bounds, 1.0, None)
     }
 
-    const fn new(
-        bounds: &'static [u64; K],
-        per: f64,
-        examples: Option<&'static Examples>,
-    ) -> Self {
+    const fn new(bounds: &'static [u64; K], per: f64, examples: Option<&'static Examples>) -> Self {
         Self {
             series: [const {
                 Series {
@@ -479,7 +478,10 @@ impl<L: Labels, const N: usize, const K: usize> Family for Histogram<L, N, K> {
         N * (K + 3)
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "a sum of seconds needs no nanosecond")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a sum of seconds needs no nanosecond"
+    )]
     fn each(&self, show: &mut dyn FnMut(&Texts, Reading<'_>)) {
         let kept = self.examples.map(|examples| {
             let kept = examples.0.lock().unwrap_or_else(PoisonError::into_inner);

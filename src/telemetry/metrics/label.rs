@@ -96,10 +96,7 @@ impl<A: Label, B: Label> Labels for (A, B) {
     }
 
     fn texts(place: usize) -> Option<Vec<Cow<'static, str>>> {
-        Some(vec![
-            A::text(place / B::COUNT)?,
-            B::text(place % B::COUNT)?,
-        ])
+        Some(vec![A::text(place / B::COUNT)?, B::text(place % B::COUNT)?])
     }
 
     fn sets() -> Vec<Vec<Cow<'static, str>>> {

@@ -98,22 +98,40 @@ macro_rules! family {
 }
 
 macro_rules! bounds {
-    (of_times($bounds:ident)) => { $bounds };
-    (of_times_with($bounds:ident, $examples:expr)) => { $bounds };
-    (of_counts($bounds:ident)) => { $bounds };
+    (of_times($bounds:ident)) => {
+        $bounds
+    };
+    (of_times_with($bounds:ident, $examples:expr)) => {
+        $bounds
+    };
+    (of_counts($bounds:ident)) => {
+        $bounds
+    };
 }
 
 /// An empty metric.
 macro_rules! empty {
-    (counter) => { Counter::new() };
-    (gauge) => { Gauge::new() };
-    (total) => { Total::new() };
-    (level) => { Level::new() };
-    ((of_times($bounds:ident))) => { Histogram::of_times(&$bounds) };
+    (counter) => {
+        Counter::new()
+    };
+    (gauge) => {
+        Gauge::new()
+    };
+    (total) => {
+        Total::new()
+    };
+    (level) => {
+        Level::new()
+    };
+    ((of_times($bounds:ident))) => {
+        Histogram::of_times(&$bounds)
+    };
     ((of_times_with($bounds:ident, $examples:expr))) => {
         Histogram::of_times_with(&$bounds, $examples)
     };
-    ((of_counts($bounds:ident))) => { Histogram::of_counts(&$bounds) };
+    ((of_counts($bounds:ident))) => {
+        Histogram::of_counts(&$bounds)
+    };
 }
 
 /// Declares the handles and the list.

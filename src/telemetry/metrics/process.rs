@@ -4,11 +4,11 @@
 
 use std::fs;
 
+use super::label::Version;
 use super::list::{
     BUILD, CPU, DESCRIPTOR_LIMIT, DESCRIPTORS, RESIDENT, RUNTIME_QUEUE, TASKS, THREADS, VIRTUAL,
     WORKERS,
 };
-use super::label::Version;
 
 /// Processor time in `/proc` is told in hundredths of a second, whatever the kernel's own pace.
 const TICKS_PER_SECOND: u32 = 100;
@@ -79,7 +79,8 @@ mod tests {
 
     #[test]
     fn numbers_stand_behind_their_names() {
-        let text = "VmSize:\t  120 kB\nVmRSS:\t 64 kB\nMax open files            1024   4096  files";
+        let text =
+            "VmSize:\t  120 kB\nVmRSS:\t 64 kB\nMax open files            1024   4096  files";
         assert_eq!(number_after(text, "VmRSS:"), Some(64));
         assert_eq!(number_after(text, "Max open files"), Some(1024));
         assert_eq!(number_after(text, "VmHWM:"), None);

@@ -34,7 +34,12 @@ fn entry(page: &mut String, metric: &Metric) {
         Kind::Histogram => "histogram",
     };
     let help: Vec<&str> = metric.help.iter().map(|line| line.trim()).collect();
-    let _ = write!(page, "\n### `{}`\n\n{}\n\n- Kind: {kind}", metric.name, help.join(" "));
+    let _ = write!(
+        page,
+        "\n### `{}`\n\n{}\n\n- Kind: {kind}",
+        metric.name,
+        help.join(" ")
+    );
     if let Some(unit) = metric.unit() {
         let _ = write!(page, ", in {unit}");
     }
@@ -44,9 +49,15 @@ fn entry(page: &mut String, metric: &Metric) {
         let _ = write!(page, "- Label `{label}`: ");
         page.push_str(&match *label {
             // What these hold hangs on the configuration of the process that writes the page.
-            Caller::NAME => format!("configured names, at most {} of them, or `other`", Caller::COUNT - 1),
+            Caller::NAME => format!(
+                "configured names, at most {} of them, or `other`",
+                Caller::COUNT - 1
+            ),
             PolicyVersion::NAME => {
-                format!("the first {} that were in force, or `other`", PolicyVersion::COUNT - 1)
+                format!(
+                    "the first {} that were in force, or `other`",
+                    PolicyVersion::COUNT - 1
+                )
             }
             Version::NAME => "that of the program".to_owned(),
             "reason" if values.len() > TOLD => {

@@ -230,11 +230,20 @@ mod tests {
             (Some("*/*"), Format::Prometheus),
             (Some("text/html"), Format::Prometheus),
             (Some("application/openmetrics-text"), Format::OpenMetrics),
-            (Some("Application/OpenMetrics-Text; version=\"1.0.0\""), Format::OpenMetrics),
-            (Some("application/openmetrics-text; version=2.0.0"), Format::Prometheus),
+            (
+                Some("Application/OpenMetrics-Text; version=\"1.0.0\""),
+                Format::OpenMetrics,
+            ),
+            (
+                Some("application/openmetrics-text; version=2.0.0"),
+                Format::Prometheus,
+            ),
             (Some("application/openmetrics-text;q=0"), Format::Prometheus),
             (Some("application/openmetrics-text;q=x"), Format::Prometheus),
-            (Some("application/openmetrics-text;q=0.1, text/plain;q=0.2"), Format::Prometheus),
+            (
+                Some("application/openmetrics-text;q=0.1, text/plain;q=0.2"),
+                Format::Prometheus,
+            ),
             (Some(openmetrics), Format::OpenMetrics),
         ] {
             assert_eq!(Format::accepted(header), expected, "{header:?}");
@@ -252,14 +261,21 @@ mod tests {
             let counts = metric.family.kind() == Kind::Counter;
             assert_eq!(name.ends_with("_total"), counts, "{name}");
             let suffixes = ["_sum", "_count", "_bucket", "_created"];
-            assert!(!suffixes.iter().any(|end| metric.base().ends_with(end)), "{name}");
+            assert!(
+                !suffixes.iter().any(|end| metric.base().ends_with(end)),
+                "{name}"
+            );
             if metric.family.kind() == Kind::Histogram {
                 assert!(metric.unit().is_some(), "{name} names no unit");
             }
             let help: String = metric.help.concat();
             assert!(help.trim_end().ends_with('.'), "{name}: {help}");
             // Never one series a name, a number or an order: closed sets only.
-            assert!(metric.family.most() <= 5000, "{name}: {}", metric.family.most());
+            assert!(
+                metric.family.most() <= 5000,
+                "{name}: {}",
+                metric.family.most()
+            );
         }
     }
 
