@@ -21,13 +21,14 @@ pub use backup::backup;
 pub use door::open as open_door;
 pub use keys::Keys;
 
+use crate::auth::Watch;
 use crate::cache::{Applied, LocalCache, SharedCache, SharedIdentity, SharedMode, SharedOptions};
 use crate::clock::Clock;
 use crate::config::{ByteSize, CacheSize, CertificateCheck, Config, MaxAge, RedisMode, ServerUrl};
 use crate::gate::{
     ActivePolicy, CacheBounds, Caches, Completeness, Gate, LogWorker, keep_for, problems,
 };
-use crate::grpc;
+use crate::grpc::{self, Door};
 use crate::intake::{self, Intake, Line};
 use crate::lifecycle::Lifecycle;
 use crate::sample;
@@ -214,12 +215,26 @@ pub async fn serve(
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<()> {
     // Before anything is made: whoever may not listen shall not have changed a store.
-    let (door, watch) = open_door(config, Arc::clone(&clock)).await?;
+    let opened = open_door(config, Arc::clone(&clock)).await?;
     let parts = open(config, migrate).await?;
     if sample {
         let records = load_sample(&parts, config.provider.id.as_str(), &*clock).await?;
         tracing::info!(records, "loaded {records} sample records");
     }
+    serve_parts(parts, opened, config, clock).await
+}
+
+/// Serves from parts, behind a door that was opened, until the process is told to end.
+///
+/// # Errors
+///
+/// What kept it from starting, or what broke.
+pub async fn serve_parts(
+    parts: Parts,
+    (door, watch): (Door, Option<Watch>),
+    config: &Config,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<()> {
     let store = Arc::clone(&parts.store);
     let (gate, worker) = gate(parts, config, Arc::clone(&clock))?;
     let gate = Arc::new(gate);

@@ -230,7 +230,7 @@ async fn row_5_the_last_good_policy_stays() {
         ("broken".to_owned(), vec!["not TOML"]),
         (
             broken.replace("max_stale_recheck = \"60s\"", "max_stale_recheck = 1"),
-            vec!["stalenes:", "staleness.max_stale_recheck:"],
+            vec!["stalenes.x:", "staleness.max_stale_recheck:"],
         ),
     ] {
         replace(&file, &wrong);

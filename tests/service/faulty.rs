@@ -17,6 +17,8 @@ use jiff::Timestamp;
 /// What is wrong with a store.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fault {
+    /// The second look at its change log panics. One test at a time.
+    Breaks,
     /// Looks at its change log are counted, and may hang. One test at a time.
     Counted,
     /// Its log takes nothing and says nothing.
@@ -36,6 +38,8 @@ pub(crate) struct Faulty {
 }
 
 static LOOKS: AtomicUsize = AtomicUsize::new(0);
+
+static BROKEN_LOOKS: AtomicUsize = AtomicUsize::new(0);
 
 static HANGS: AtomicBool = AtomicBool::new(false);
 
@@ -81,6 +85,10 @@ impl Store for Faulty {
     }
 
     async fn touched(&self, after: Revision, limit: u32) -> Result<Touched, StoreError> {
+        if let Fault::Breaks = self.fault {
+            let looked = BROKEN_LOOKS.fetch_add(1, Ordering::Relaxed);
+            assert!(looked == 0, "as the test wants it");
+        }
         if let Fault::Counted = self.fault {
             LOOKS.fetch_add(1, Ordering::Relaxed);
             while HANGS.load(Ordering::Relaxed) {
@@ -106,7 +114,7 @@ impl Store for Faulty {
         let deaf = match self.fault {
             Fault::DeafLog => true,
             Fault::DeafToOrders => decisions.iter().any(|one| one.order_id.is_some()),
-            Fault::Counted | Fault::Panic | Fault::Slow(_) => false,
+            Fault::Breaks | Fault::Counted | Fault::Panic | Fault::Slow(_) => false,
         };
         if deaf {
             std::future::pending::<()>().await;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use icpgate::bootstrap::{self, Parts};
 use icpgate::gate::Contact;
+use icpgate::lifecycle::LifecycleError;
 use icpgate::proto::v1;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -99,9 +101,9 @@ async fn behaviour_21_probes_cost_nothing_and_do_not_hang() {
 #[tokio::test]
 async fn a_replica_is_ready_when_it_has_seen_the_change_log() {
     let config = super::harness::config(tempfile::tempdir().unwrap().path(), &[]);
-    let parts = icpgate::bootstrap::open(&config, true).await.unwrap();
+    let parts = bootstrap::open(&config, true).await.unwrap();
     let clock = std::sync::Arc::new(icpgate::clock::SystemClock);
-    let (gate, _worker) = icpgate::bootstrap::gate(parts, &config, clock).unwrap();
+    let (gate, _worker) = bootstrap::gate(parts, &config, clock).unwrap();
     let contact = gate.contact();
     assert_eq!(*contact.borrow(), Contact::Beginning);
     gate.follow().await.unwrap();
@@ -187,6 +189,59 @@ async fn behaviour_14_a_second_signal_ends_it_at_once() {
         begin.elapsed() < Duration::from_secs(14),
         "{:?}",
         begin.elapsed()
+    );
+}
+
+/// What is not done when the patience is at its end is dropped, and the exit code says so.
+#[tokio::test]
+async fn behaviour_14_the_deadline_of_the_drain_ends_what_runs() {
+    let mut args = vec!["--sample"];
+    for setting in [
+        "limits.lame_duck=10ms",
+        "limits.drain_timeout=1s",
+        "limits.call_timeout=1h",
+    ] {
+        args.extend(["--set", setting]);
+    }
+    let mut program = Program::start(&args).await;
+    let mut message = Raw::greeted(program.address).await;
+    let block = call("/icpgate.v1.ProvisioningService/CheckProvisioning");
+    let headers = message.frame(HEADERS, END_HEADERS, 1, &block);
+    headers.await.unwrap();
+    message.frame(DATA, 0, 1, &[0, 0, 0]).await.unwrap();
+    message.until(SETTINGS).await.unwrap();
+    program.signal("-TERM");
+    let status = timeout(PATIENCE, program.wait()).await.expect("it ends");
+    assert!(status.code().is_some_and(|code| code != 0), "{status}");
+    let output = program.output();
+    assert!(output.contains("did not finish in time"), "{output}");
+    assert!(output.contains("error: dropped "), "{output}");
+}
+
+/// A background task that breaks ends the program with an error, and does so in order. Nothing from
+/// outside breaks one, so the store does, under all that the program consists of.
+#[tokio::test]
+async fn a_background_task_that_breaks_ends_the_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = [
+        ("grpc.listen", "127.0.0.1:0"),
+        ("cache.poll_interval", "20ms"),
+    ];
+    let config = super::harness::config(folder.path(), &settings);
+    let clock = || std::sync::Arc::new(icpgate::clock::SystemClock);
+    let door = bootstrap::open_door(&config, clock()).await.unwrap();
+    let parts = bootstrap::open(&config, true).await.unwrap();
+    let parts = Parts {
+        store: Faulty::over(parts.store, Fault::Breaks),
+        ..parts
+    };
+    let serving = bootstrap::serve_parts(parts, door, &config, clock());
+    let ended = timeout(PATIENCE, serving).await.expect("it ends");
+    let error = ended.unwrap_err();
+    let why = error.downcast_ref::<LifecycleError>();
+    assert!(
+        matches!(why, Some(LifecycleError::TaskPanicked { task }) if task.contains("change log")),
+        "{error:?}"
     );
 }
 
@@ -326,7 +381,7 @@ async fn nothing_answered_is_lost_at_the_end() {
             ),
         ],
     );
-    let parts = icpgate::bootstrap::open(&config, false).await.unwrap();
+    let parts = bootstrap::open(&config, false).await.unwrap();
     for id in ids {
         assert!(parts.store.decision(&id).await.unwrap().is_some(), "{id}");
     }
@@ -489,7 +544,7 @@ async fn a_killed_program_keeps_what_it_acknowledged() {
             ),
         ],
     );
-    let parts = icpgate::bootstrap::open(&config, false).await.unwrap();
+    let parts = bootstrap::open(&config, false).await.unwrap();
     let recorded = parts
         .store
         .decision(&activated.decision_id)

@@ -8,22 +8,31 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use icpgate::proto::v1;
+use icpgate::proto::v1::provisioning_service_client::ProvisioningServiceClient;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tonic::Code;
+use tonic::transport::Channel;
 use tonic_types::StatusExt as _;
 
 use super::faulty::{Fault, Faulty};
 use super::harness::{Server, Start, ask};
 use super::program::Program;
 
-/// Three times as many orders as can be worked on, with batches and screenings on top.
+/// Orders that are worked on at once.
+const PLACES: u32 = 8;
+
+/// What a cold name takes, so that places are what is short, and not processors.
+const TAKES: Duration = Duration::from_millis(200);
+
+/// Rounds in which the share has to be reached once: what else the machine does comes and goes.
+const ROUNDS: usize = 5;
+
+/// Orders come three times as fast as they can be worked on, with batches and screenings on top.
 #[tokio::test]
 async fn behaviour_17_orders_keep_their_capacity_and_the_rest_is_told_to_come_back() {
-    const PLACES: usize = 8;
     let server = Server::start(Start {
-        // Long for what is not held, so that places are what is short, and not processors.
-        over: |inner| Faulty::over(inner, Fault::Slow(Duration::from_millis(200))),
+        over: |inner| Faulty::over(inner, Fault::Slow(TAKES)),
         settings: vec![
             ("limits.max_concurrent_calls", "8"),
             ("limits.max_queued_calls", "8"),
@@ -34,11 +43,26 @@ async fn behaviour_17_orders_keep_their_capacity_and_the_rest_is_told_to_come_ba
         ..Start::default()
     })
     .await;
-    let alone = orders(&server, PLACES, Duration::from_secs(3)).await;
+    let mut shares = Vec::new();
+    for _ in 0..ROUNDS {
+        let share = round(&server).await;
+        shares.push(share);
+        if share >= 0.95 {
+            break;
+        }
+    }
+    assert!(shares.iter().any(|share| *share >= 0.95), "{shares:?}");
+}
+
+/// Tells what share of their capacity orders keep in a crowd.
+async fn round(server: &Server) -> f64 {
+    let lasting = Duration::from_secs(3);
+    // As many callers as places, each with one question after the other: that is the capacity.
+    let alone = orders(server, PLACES, lasting).await;
     assert_eq!(alone.refused, 0, "{alone:?}");
     let stop = Arc::new(AtomicBool::new(false));
-    let mut others = bulk(&server, &stop).await;
-    let crowd = orders(&server, PLACES * 3, Duration::from_secs(3)).await;
+    let mut others = bulk(server, &stop).await;
+    let crowd = flood(server, TAKES / PLACES / 3, lasting).await;
     stop.store(true, Ordering::Relaxed);
     let mut bulk_done = 0;
     while let Some(done) = others.join_next().await {
@@ -54,15 +78,16 @@ async fn behaviour_17_orders_keep_their_capacity_and_the_rest_is_told_to_come_ba
         crowd.p99(),
         crowd.refused,
     ));
-    // What else the machine does comes and goes; starved orders would be an order of magnitude.
-    assert!(share > 0.6, "{share}");
+    // Starved orders would be an order of magnitude.
+    assert!(share > 0.5, "{share}");
     assert!(crowd.refused > 0);
     assert!(bulk_done > 0, "batches have their share");
     // The queue's patience, and room.
     assert!(crowd.p99() < Duration::from_secs(3), "{:?}", crowd.p99());
     // And then all is as before.
-    let after = orders(&server, PLACES, Duration::from_secs(1)).await;
+    let after = orders(server, PLACES, Duration::from_secs(1)).await;
     assert_eq!(after.refused, 0, "{after:?}");
+    share
 }
 
 /// What a server may have: 16 384 answers of up to 8 KiB that wait to be recorded where the store is
@@ -114,6 +139,21 @@ struct Orders {
 }
 
 impl Orders {
+    fn of(all: impl IntoIterator<Item = Option<Duration>>, begin: Instant) -> Self {
+        let mut orders = Self {
+            took: Vec::new(),
+            refused: 0,
+            elapsed: begin.elapsed(),
+        };
+        for one in all {
+            match one {
+                Some(took) => orders.took.push(took),
+                None => orders.refused += 1,
+            }
+        }
+        orders
+    }
+
     fn per_second(&self) -> f64 {
         f64::from(u32::try_from(self.took.len()).unwrap()) / self.elapsed.as_secs_f64()
     }
@@ -131,45 +171,52 @@ const BULK: usize = 10;
 /// Numbers of names that were not asked for before.
 static FRESH: AtomicUsize = AtomicUsize::new(0);
 
-/// Callers who ask for one cold name after the other, and come back after a while when told to.
-async fn orders(server: &Server, callers: usize, lasting: Duration) -> Orders {
+/// Callers who ask for one cold name after the other.
+async fn orders(server: &Server, callers: u32, lasting: Duration) -> Orders {
     let mut tasks = JoinSet::new();
     let begin = Instant::now();
     for _ in 0..callers {
-        let mut client = server.provisioning().await;
+        let client = server.provisioning().await;
         tasks.spawn(async move {
-            let mut took = Vec::new();
-            let mut refused = 0;
+            let mut all = Vec::new();
             while begin.elapsed() < lasting {
-                let fresh = FRESH.fetch_add(1, Ordering::Relaxed);
-                let asked = Instant::now();
-                let question = ask(&format!("fresh{fresh}.sample-shop.cn"));
-                match client.check_provisioning(question).await {
-                    Ok(_) => took.push(asked.elapsed()),
-                    Err(status) => {
-                        assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
-                        let details = status.get_error_details();
-                        assert!(details.retry_info().is_some(), "{status:?}");
-                        refused += 1;
-                        tokio::time::sleep(Duration::from_millis(5)).await;
-                    }
-                }
+                all.push(order(client.clone()).await);
             }
-            (took, refused)
+            all
         });
     }
-    let mut all = Orders {
-        took: Vec::new(),
-        refused: 0,
-        elapsed: Duration::ZERO,
-    };
-    while let Some(done) = tasks.join_next().await {
-        let (took, refused) = done.unwrap();
-        all.took.extend(took);
-        all.refused += refused;
+    let all = tasks.join_all().await.into_iter().flatten();
+    Orders::of(all, begin)
+}
+
+/// Orders for cold names at a pace that does not wait for answers.
+async fn flood(server: &Server, pace: Duration, lasting: Duration) -> Orders {
+    let client = server.provisioning().await;
+    let mut tasks = JoinSet::new();
+    let begin = Instant::now();
+    let mut due = begin;
+    while due < begin + lasting {
+        tokio::time::sleep_until(due).await;
+        tasks.spawn(order(client.clone()));
+        due += pace;
     }
-    all.elapsed = begin.elapsed();
-    all
+    Orders::of(tasks.join_all().await, begin)
+}
+
+/// One order for a cold name: how long it took; `None` where it was told to come back.
+async fn order(mut client: ProvisioningServiceClient<Channel>) -> Option<Duration> {
+    let fresh = FRESH.fetch_add(1, Ordering::Relaxed);
+    let asked = Instant::now();
+    let question = ask(&format!("fresh{fresh}.sample-shop.cn"));
+    match client.check_provisioning(question).await {
+        Ok(_) => Some(asked.elapsed()),
+        Err(status) => {
+            assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
+            let details = status.get_error_details();
+            assert!(details.retry_info().is_some(), "{status:?}");
+            None
+        }
+    }
 }
 
 /// Batches and screenings that go on until they are told to stop; each tells how many were answered.
