@@ -601,6 +601,91 @@ mod tests {
         assert_eq!(scene.next(8).await, [(CHECK, true); 8]);
     }
 
+    /// What one call takes of a [`Busy`] service.
+    const TAKES: Duration = Duration::from_millis(200);
+
+    /// A service for which every call is the same work.
+    #[derive(Clone)]
+    struct Busy;
+
+    impl Service<Request<Receiving<()>>> for Busy {
+        type Response = Response<Body>;
+        type Error = Infallible;
+        type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: Request<Receiving<()>>) -> Self::Future {
+            Box::pin(async {
+                tokio::time::sleep(TAKES).await;
+                Ok(Response::new(Body::empty()))
+            })
+        }
+    }
+
+    /// Orders come three times as fast as they can be worked on, batches and screenings as often as
+    /// they are let. In virtual time, so that places alone decide and no processor.
+    #[tokio::test(start_paused = true)]
+    async fn behaviour_17_orders_keep_their_capacity() {
+        let limits = LoadLimits {
+            queued: 8,
+            patience: Duration::from_millis(400),
+            ..LIMITS
+        };
+        let places = u32::try_from(limits.calls).unwrap();
+        let service = LoadLayer::new(&limits).layer(Busy);
+        let call = move |path: &'static str| {
+            let request = Request::builder().uri(path).body(()).unwrap();
+            let answering = service.clone().call(request);
+            async move {
+                let answer = answering.await.unwrap();
+                answer.headers().get("grpc-status").is_none()
+            }
+        };
+        let (begin, lasts) = (tokio::time::Instant::now(), Duration::from_secs(20));
+        let calls = TaskTracker::new();
+        let mut others = Vec::new();
+        for path in [BATCH, BATCH, BATCH, SCREEN, SCREEN, DECISION] {
+            let call = call.clone();
+            others.push(calls.spawn(async move {
+                let mut worked = 0;
+                while begin.elapsed() < lasts {
+                    if call(path).await {
+                        worked += 1;
+                    } else {
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                    }
+                }
+                worked
+            }));
+        }
+        let mut orders = Vec::new();
+        let mut due = begin;
+        while due < begin + lasts {
+            tokio::time::sleep_until(due).await;
+            let order = call(CHECK);
+            orders.push(calls.spawn(async move { (order.await, due.elapsed()) }));
+            due += TAKES / places / 3;
+        }
+        let (mut worked, mut refused) = (0_u32, 0_u32);
+        for order in orders {
+            let (answered, took) = order.await.unwrap();
+            // Timers go by milliseconds.
+            let longest = limits.patience + TAKES + Duration::from_millis(10);
+            assert!(took <= longest, "{took:?}");
+            *(if answered { &mut worked } else { &mut refused }) += 1;
+        }
+        let capacity = f64::from(places) * lasts.div_duration_f64(TAKES);
+        let share = f64::from(worked) / capacity;
+        assert!((0.95..1.05).contains(&share), "{worked} of {capacity}");
+        assert!(refused > worked, "{refused}");
+        for other in others {
+            assert!(other.await.unwrap() > 0, "others are not starved either");
+        }
+    }
+
     /// A message of which nothing comes.
     struct Silence;
 

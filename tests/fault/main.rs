@@ -5,6 +5,8 @@ mod caches;
 #[cfg(test)]
 mod cells;
 #[cfg(test)]
+mod crowd;
+#[cfg(test)]
 mod database;
 #[cfg(test)]
 mod fleet;

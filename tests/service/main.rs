@@ -32,6 +32,7 @@ mod import;
 mod operation;
 #[cfg(test)]
 mod outage;
+#[cfg(target_os = "linux")]
 #[cfg(test)]
 mod overload;
 #[cfg(test)]
