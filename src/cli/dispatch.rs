@@ -6,8 +6,8 @@ use super::config::ConfigCommand;
 use super::exit::{self, Failure, OrExit as _};
 use super::policy::PolicyCommand;
 use super::{
-    Cli, Command, backup, check, completions, config, doctor, generate, health, import, keys,
-    number, output, policy, remote,
+    Cli, Command, backup, check, completions, config, doctor, erase, generate, health, import,
+    keys, number, output, policy, remote,
 };
 use crate::bootstrap::{self, Parts};
 use crate::clock::Clock;
@@ -41,6 +41,17 @@ pub async fn dispatch(cli: &Cli, clock: Arc<dyn Clock>) -> Result<u8, Failure> {
         Command::Doctor(args) => {
             let checks = doctor::checks(&load(&cli.inputs()), clock.now()).await;
             doctor::report(&checks, args.output)
+        }
+        Command::Erase(args) => {
+            let config = with_log(cli)?;
+            let suffixes = bootstrap::policy(&config).or_exit(exit::CONFIG)?.suffixes;
+            let keys = bootstrap::Keys::read(&config.privacy.key_file).or_exit(exit::IO)?;
+            let opened = bootstrap::open_store(&config, true, &keys).await;
+            let (store, in_force) = opened.or_exit(exit::IO)?;
+            let sealer = keys.sealer(in_force).or_exit(exit::IO)?;
+            let code = erase::run(args, &sealer, &suffixes, &*store, clock.now()).await;
+            store.close().await;
+            code
         }
         Command::Generate(args) => {
             // A named provider needs no configuration.

@@ -10,6 +10,7 @@ pub mod check;
 pub mod completions;
 pub mod config;
 pub mod doctor;
+pub mod erase;
 pub mod exit;
 pub mod generate;
 pub mod health;
@@ -80,6 +81,8 @@ pub enum Command {
     Check(Box<check::CheckArgs>),
     /// Load records from a file of one JSON record a line
     Import(import::ImportArgs),
+    /// Tell what is held about a person, and erase it
+    Erase(Box<erase::EraseArgs>),
     /// Write the records of an invented registry, for load tests
     Generate(generate::GenerateArgs),
     /// Copy the store into a file, beside a running server

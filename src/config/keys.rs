@@ -305,10 +305,11 @@ settings! {
 
     /// Protection of personal data.
     privacy: Privacy {
-        /// Key under which names of persons and numbers of certificates are sealed: 32 bytes or
-        /// more, raw or in hexadecimal digits, readable by its owner only. Made where it is
-        /// missing. A store can be read with the key that it was made with, and no other: keep a
-        /// copy of it.
+        /// Keys under which names of persons and numbers of certificates are sealed, readable by
+        /// the owner only: one of 32 bytes or more, raw or in hexadecimal digits, or several in
+        /// hexadecimal digits, one a line. Made with one where it is missing. A store can be read
+        /// with the keys that it is sealed under, and no others: keep a copy. `icpgate keys`
+        /// replaces them; docs/KEYS.md tells how.
         key_file: PathBuf = "./icpgate-data/privacy.key",
     }
 

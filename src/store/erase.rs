@@ -74,6 +74,9 @@ pub(super) trait Rows {
         handles: &[Handle],
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
+    /// Keeps decisions from being recorded until the end.
+    fn lock_log(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send;
+
     /// Empties the facts of decisions that hold one of the traces; returns their digests.
     fn empty_facts(
         &mut self,
@@ -123,6 +126,7 @@ pub(super) async fn erase(
         Whom::Domain(domain) => plan.domain(rows, domain.ascii()).await?,
     }
     plan.of_subjects(rows).await?;
+    rows.lock_log().await?;
     let decisions = plan.log(rows).await?;
     plan.write(rows).await?;
     Ok(plan.told(decisions))

@@ -10,19 +10,19 @@ use icpgate_policy::records::{Handle, Record};
 use jiff::Timestamp;
 use serde::Serialize;
 
-const FIRST: &[u8] = b"a key of thirty-two octets, or so";
-const SECOND: &[u8] = b"another key of thirty-two octets";
-const THIRD: &[u8] = b"and yet another one of thirty-two";
+pub(crate) const FIRST: &[u8] = b"a key of thirty-two octets, or so";
+pub(crate) const SECOND: &[u8] = b"another key of thirty-two octets";
+pub(crate) const THIRD: &[u8] = b"and yet another one of thirty-two";
 
 fn next(key: &[u8]) -> Resealer {
     Resealer::new(key).unwrap()
 }
 
-fn one() -> Sealer {
+pub(crate) fn one() -> Sealer {
     Sealer::new(FIRST).unwrap()
 }
 
-fn two() -> Sealer {
+pub(crate) fn two() -> Sealer {
     one().under(next(SECOND))
 }
 
@@ -38,7 +38,7 @@ fn company(sealer: &Sealer) -> SealedCertificate {
     )
 }
 
-fn person(sealer: &Sealer) -> SealedCertificate {
+pub(crate) fn person(sealer: &Sealer) -> SealedCertificate {
     certificate(sealer, CertificateKind::ResidentId, "11010519491231002X")
 }
 
@@ -50,8 +50,14 @@ fn text(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap()
 }
 
+pub(crate) fn registration(sealer: &Sealer) -> Record {
+    let mut records = records(sealer).into_iter();
+    let is = |record: &Record| record.kind() == icpgate_policy::codes::RecordKind::Registration;
+    records.find(is).unwrap()
+}
+
 /// Records of every kind that holds sealed values.
-fn records(sealer: &Sealer) -> Vec<Record> {
+pub(crate) fn records(sealer: &Sealer) -> Vec<Record> {
     let read = |text: &str| -> Record { serde_json::from_str(text).unwrap() };
     let (person, company, name) = (
         text(&person(sealer)),
@@ -90,7 +96,7 @@ fn records(sealer: &Sealer) -> Vec<Record> {
         .collect()
 }
 
-fn facts(sealer: &Sealer) -> Facts {
+pub(crate) fn facts(sealer: &Sealer) -> Facts {
     let all = records(sealer).into_iter().map(|value| Fact {
         value,
         provenance: Provenance {

@@ -13,7 +13,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use tempfile::TempDir;
 
-use crate::contract::{Engine, contract_suite};
+use crate::contract::{Engine, Opened, contract_suite};
 use crate::samples::{at, called, content, decision, named, new, registration, service};
 
 contract_suite!(fresh);
@@ -50,6 +50,45 @@ impl SqliteFile {
 impl Engine for SqliteFile {
     async fn open(&self) -> Arc<dyn Store> {
         Arc::new(self.store().await)
+    }
+
+    async fn upkeep(&self, key_id: &str) -> Opened {
+        let options = SqliteOptions {
+            key_id: key_id.to_owned(),
+            ..options()
+        };
+        Ok(Arc::new(SqliteStore::open(&self.path(), options).await?))
+    }
+
+    async fn dump(&self) -> Vec<u8> {
+        let mut raw = self.raw().await;
+        let tables = "SELECT name FROM sqlite_schema WHERE type = 'table'";
+        let tables: Vec<String> = sqlx::query_scalar(tables)
+            .fetch_all(&mut raw)
+            .await
+            .unwrap();
+        let mut dump = Vec::new();
+        for table in tables {
+            let columns = AssertSqlSafe(format!("SELECT name FROM pragma_table_info('{table}')"));
+            let columns: Vec<String> = sqlx::query_scalar(columns)
+                .fetch_all(&mut raw)
+                .await
+                .unwrap();
+            for column in columns {
+                let values = format!(
+                    "SELECT CAST(\"{column}\" AS BLOB) FROM \"{table}\" WHERE \"{column}\" IS NOT NULL"
+                );
+                let values: Vec<Vec<u8>> = sqlx::query_scalar(AssertSqlSafe(values))
+                    .fetch_all(&mut raw)
+                    .await
+                    .unwrap();
+                for value in values {
+                    dump.extend(value);
+                    dump.push(0);
+                }
+            }
+        }
+        dump
     }
 }
 

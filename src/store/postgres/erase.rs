@@ -1,7 +1,8 @@
 //! Erasing what is held about a person: one transaction. What goes is worked out by [`erase()`].
 //!
-//! No record is written meanwhile, and no decision recorded: what is recorded next comes from
-//! processes that may still hold the facts, for as long as they are behind the change log.
+//! No record is written meanwhile, and no decision recorded from when the log is searched. What is
+//! recorded next comes from processes that may still hold the facts, for as long as they are behind
+//! the change log.
 
 use icpgate_policy::records::Handle;
 use jiff::Timestamp;
@@ -109,8 +110,6 @@ impl PostgresStore {
             .await
             .map_err(error)?;
         still_sealed(&key_id, &self.key_id)?;
-        let lock = sqlx::query(LOCK_LOG).bind(LOG_LOCK);
-        lock.execute(&mut *transaction).await.map_err(error)?;
         let mut erased = erase(&mut Work(&mut transaction), whom, at).await?;
         if !done || (erased.versions == 0 && erased.decisions == 0) {
             transaction.rollback().await.map_err(error)?;
@@ -197,6 +196,11 @@ impl Rows for Work<'_> {
             query.execute(&mut *self.0).await.map_err(error)?;
         }
         Ok(())
+    }
+
+    async fn lock_log(&mut self) -> Result<(), StoreError> {
+        let lock = sqlx::query(LOCK_LOG).bind(LOG_LOCK);
+        lock.execute(&mut *self.0).await.map(drop).map_err(error)
     }
 
     async fn empty_facts(&mut self, traces: &[Trace]) -> Result<Vec<Vec<u8>>, StoreError> {

@@ -2,10 +2,12 @@
 
 use icpgate_policy::records::Handle;
 use jiff::Timestamp;
+use sqlx::Connection as _;
 use sqlx::sqlite::SqliteConnection;
 
 use super::SqliteStore;
 use super::read::revision;
+use super::reseal::WIPE;
 use super::write::{PUT_HEAD, PUT_REVISION, leads_json};
 use crate::store::encoding::{self, Contents};
 use crate::store::erase::{Found, Rows, Trace, erase};
@@ -87,11 +89,11 @@ impl SqliteStore {
         at: Timestamp,
     ) -> Result<Erased, StoreError> {
         let error = self.error("erase what is held about a person");
-        let mut transaction = self
-            .writer
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(&error)?;
+        let mut connection = self.writer.acquire().await.map_err(&error)?;
+        let wipe = sqlx::query(WIPE).execute(&mut *connection).await;
+        wipe.map_err(&error)?;
+        let beginning = connection.begin_with("BEGIN IMMEDIATE").await;
+        let mut transaction = beginning.map_err(&error)?;
         let (head, last, key_id): (i64, i64, String) = sqlx::query_as(PUT_HEAD)
             .fetch_one(&mut *transaction)
             .await
@@ -188,6 +190,11 @@ impl<E: Fn(sqlx::Error) -> StoreError + Sync> Rows for Work<'_, E> {
             let done = query.execute(&mut *self.connection).await;
             done.map_err(self.error)?;
         }
+        Ok(())
+    }
+
+    async fn lock_log(&mut self) -> Result<(), StoreError> {
+        // Whoever writes, writes alone.
         Ok(())
     }
 

@@ -7,8 +7,8 @@ use std::collections::HashSet;
 
 use icpgate_policy::identity::Resealer;
 use jiff::Timestamp;
-use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
+use sqlx::{Connection as _, Row as _};
 
 use super::SqliteStore;
 use super::read::revision;
@@ -16,6 +16,10 @@ use super::write::{PUT_HEAD, PUT_REVISION, leads_json};
 use crate::store::encoding::Contents;
 use crate::store::reseal::{self, Counter, PAGE, SEALED_KINDS};
 use crate::store::{Progress, Reseal, Resealed, Stage, StoreError, still_sealed};
+
+/// Frees no octet without overwriting it: what was there before would stay legible in the file. In
+/// force for as long as the connection is.
+pub(super) const WIPE: &str = "PRAGMA secure_delete = ON";
 
 /// Handles of holders are made from digests; the versions that hold have new ones made.
 const DROP_HANDLES: &str = "
@@ -60,11 +64,11 @@ impl SqliteStore {
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<Resealed, StoreError> {
         let error = self.error("seal the store anew");
-        let mut transaction = self
-            .writer
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(&error)?;
+        let mut connection = self.writer.acquire().await.map_err(&error)?;
+        let wipe = sqlx::query(WIPE).execute(&mut *connection).await;
+        wipe.map_err(&error)?;
+        let beginning = connection.begin_with("BEGIN IMMEDIATE").await;
+        let mut transaction = beginning.map_err(&error)?;
         let (head, last, key_id): (i64, i64, String) = sqlx::query_as(PUT_HEAD)
             .fetch_one(&mut *transaction)
             .await

@@ -84,6 +84,7 @@ pub(crate) async fn touched_reads_whole_revisions(engine: &impl Engine) {
     let store = engine.open().await;
     let nothing = |revision| Touched {
         handles: Vec::new(),
+        everything: None,
         through: revision,
         head: revision,
     };

@@ -4,6 +4,7 @@
 mod follow;
 mod log;
 mod records;
+mod upkeep;
 
 use std::sync::Arc;
 
@@ -15,12 +16,19 @@ use icpgate_policy::records::Record;
 pub(crate) use follow::*;
 pub(crate) use log::*;
 pub(crate) use records::*;
+pub(crate) use upkeep::*;
 
 /// An engine with one store.
 #[async_trait]
 pub(crate) trait Engine: Send + Sync {
     /// Opens the store once more.
     async fn open(&self) -> Arc<dyn Store>;
+
+    /// Opens the store once more, with keys of this fingerprint; [`Engine::open`] is `5eed`.
+    async fn upkeep(&self, key_id: &str) -> Opened;
+
+    /// Everything in the tables of the store, in whatever order.
+    async fn dump(&self) -> Vec<u8>;
 }
 
 /// Runs every case on an engine; takes an async function that makes one with an empty store.
@@ -58,6 +66,10 @@ macro_rules! contract_suite {
             a_dropped_wait_loses_no_sign,
             a_closed_store_gives_no_sign,
             everything_is_kept_when_the_store_is_closed,
+            everything_is_sealed_anew,
+            a_resealing_that_breaks_off_changes_nothing,
+            a_person_is_erased,
+            subjects_and_domains_are_erased,
         );
     };
     ($fresh:path: $($case:ident,)+) => {

@@ -15,7 +15,7 @@ use icpgate_policy::facts::Revision;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 
-use crate::contract::{Engine, contract_suite};
+use crate::contract::{Engine, Opened, contract_suite};
 use crate::samples::{at, called, content, decision, named, new, registration, service};
 use crate::servers::postgres::database;
 
@@ -46,6 +46,39 @@ impl PostgresDatabase {
 impl Engine for PostgresDatabase {
     async fn open(&self) -> Arc<dyn Store> {
         Arc::new(self.store().await)
+    }
+
+    async fn upkeep(&self, key_id: &str) -> Opened {
+        let options = PostgresOptions {
+            key_id: key_id.to_owned(),
+            ..options()
+        };
+        Ok(Arc::new(PostgresStore::open(&self.url, options).await?))
+    }
+
+    async fn dump(&self) -> Vec<u8> {
+        let mut raw = self.raw().await;
+        let columns = "SELECT table_name::TEXT, column_name::TEXT, data_type::TEXT
+            FROM information_schema.columns WHERE table_schema = 'public'";
+        let columns: Vec<(String, String, String)> =
+            sqlx::query_as(columns).fetch_all(&mut raw).await.unwrap();
+        let mut dump = Vec::new();
+        for (table, column, form) in columns {
+            let value = match form.as_str() {
+                "bytea" => format!("\"{column}\""),
+                _ => format!("convert_to(\"{column}\"::TEXT, 'UTF8')"),
+            };
+            let values = format!("SELECT {value} FROM \"{table}\" WHERE \"{column}\" IS NOT NULL");
+            let values: Vec<Vec<u8>> = sqlx::query_scalar(AssertSqlSafe(values))
+                .fetch_all(&mut raw)
+                .await
+                .unwrap();
+            for value in values {
+                dump.extend(value);
+                dump.push(0);
+            }
+        }
+        dump
     }
 }
 
