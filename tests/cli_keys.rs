@@ -1,6 +1,11 @@
 //! Keys are replaced and persons erased by the program, beside running servers, on both engines.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops at the first surprise"
+)]
 
 #[cfg(test)]
 #[expect(dead_code, reason = "the tests of the store use more of it")]

@@ -24,7 +24,7 @@ use super::output::{self, BOLD, CARE, Output};
 use crate::store::{Erase, Erased, Upkeep, Whom};
 
 /// Longest text that is read as a number, in octets.
-const LONGEST: u64 = 1024;
+const LONGEST: usize = 1024;
 
 /// Flags of `icpgate erase`.
 #[derive(Debug, Args)]
@@ -186,14 +186,15 @@ fn whom(
 }
 
 fn read(file: &Path) -> Result<Zeroizing<String>, Failure> {
-    let mut text = Zeroizing::new(String::with_capacity(LONGEST as usize));
+    let mut text = Zeroizing::new(String::with_capacity(LONGEST));
     let done = if file == Path::new("-") {
         std::io::stdin()
             .lock()
-            .take(LONGEST)
+            .take(LONGEST as u64)
             .read_to_string(&mut text)
     } else {
-        std::fs::File::open(file).and_then(|file| file.take(LONGEST).read_to_string(&mut text))
+        std::fs::File::open(file)
+            .and_then(|file| file.take(LONGEST as u64).read_to_string(&mut text))
     };
     done.with_context(|| format!("read `{}`", file.display()))
         .or_exit(exit::NO_INPUT)?;

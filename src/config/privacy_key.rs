@@ -17,8 +17,8 @@ use zeroize::Zeroizing;
 /// Shortest key, in bytes: the output of the digest that it keys.
 const SHORTEST: usize = 32;
 
-/// Longest file that is read as a key, in bytes.
-const LONGEST_FILE: u64 = 4096;
+/// Longest file that is read as keys, in bytes.
+const LONGEST_FILE: usize = 4096;
 
 /// A key; shows nothing of itself.
 #[derive(Clone)]
@@ -157,12 +157,12 @@ pub fn add_key(path: &Path) -> Result<KeyRing, PrivacyKeyError> {
     let KeyRing(keys) = read(path, file)?;
     let random = random()?;
     let (key, suffix) = random.split_at(SHORTEST);
-    let mut text = Zeroizing::new(String::with_capacity(LONGEST_FILE as usize));
+    let mut text = Zeroizing::new(String::with_capacity(LONGEST_FILE + 1));
     for key in keys.iter().map(PrivacyKey::as_bytes).chain([key]) {
         text.push_str(&to_hex(key));
         text.push('\n');
     }
-    if text.len() as u64 > LONGEST_FILE {
+    if text.len() > LONGEST_FILE {
         return Err(PrivacyKeyError::TooLong {
             path: path.to_owned(),
         });
@@ -203,10 +203,10 @@ fn read(path: &Path, file: File) -> Result<KeyRing, PrivacyKeyError> {
         judged => judged?,
     }
     let mut bytes = Zeroizing::new(Vec::new());
-    file.take(LONGEST_FILE + 1)
+    file.take(LONGEST_FILE as u64 + 1)
         .read_to_end(&mut bytes)
         .map_err(io_error("read the key", path))?;
-    if bytes.len() as u64 > LONGEST_FILE {
+    if bytes.len() > LONGEST_FILE {
         return Err(PrivacyKeyError::TooLong {
             path: path.to_owned(),
         });

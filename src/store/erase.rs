@@ -184,11 +184,12 @@ impl Plan {
             if !version.holds || !matches!(about(record, certificate), About::Own) {
                 continue;
             }
-            match record {
-                Record::Block(block) if stays(block, erase, now) => {
-                    self.kept.insert((record.kind(), record.shown_key()));
-                }
-                _ => self.take(rows, version.kind, &version.key).await?,
+            if let Record::Block(block) = record
+                && stays(block, erase, now)
+            {
+                self.kept.insert((record.kind(), record.shown_key()));
+            } else {
+                self.take(rows, version.kind, &version.key).await?;
             }
         }
         for (record, version) in read {
@@ -547,7 +548,14 @@ fn without(record: Record, certificate: &SealedCertificate) -> Record {
             Record::Subject(subject)
         }
         Record::Registration(registration) => nobodys(registration),
-        other => other,
+        Record::Service(_)
+        | Record::Access(_)
+        | Record::Application(_)
+        | Record::Licence(_)
+        | Record::Block(_)
+        | Record::Approval(_)
+        | Record::PublicSecurityFiling(_)
+        | Record::DisplayObservation(_) => record,
     }
 }
 

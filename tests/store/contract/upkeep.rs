@@ -19,7 +19,7 @@ use crate::samples::{
 };
 
 /// Fingerprint of the keys of [`chain::two`], as stores are told.
-const NEXT: &str = "5eed2";
+pub(crate) const NEXT: &str = "5eed2";
 
 fn key() -> Resealer {
     Resealer::new(chain::SECOND).unwrap()
@@ -36,7 +36,7 @@ async fn reseal(store: &dyn Upkeep) -> Revision {
     done.revision
 }
 
-fn profile(applicant: Option<SealedCertificate>) -> Profile {
+pub(crate) fn profile(applicant: Option<SealedCertificate>) -> Profile {
     let mut profile: Profile = serde_json::from_value(serde_json::json!({
         "domain": "a.cn", "product": "Cdn", "service_area": "Mainland", "purpose": "PreFiling",
         "site": {"payment_enabled": false, "business_model": null, "sectors": [],
@@ -59,7 +59,7 @@ fn profile(applicant: Option<SealedCertificate>) -> Profile {
     profile
 }
 
-fn decided(id: &str, facts: &Facts, profile: &Profile) -> NewDecision {
+pub(crate) fn decided(id: &str, facts: &Facts, profile: &Profile) -> NewDecision {
     let facts = postcard::to_stdvec(facts).unwrap();
     NewDecision {
         profile: postcard::to_stdvec(profile).unwrap(),
@@ -71,6 +71,7 @@ fn decided(id: &str, facts: &Facts, profile: &Profile) -> NewDecision {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one story")]
 pub(crate) async fn everything_is_sealed_anew(engine: &impl Engine) {
     let store = engine.upkeep("5eed").await.unwrap();
     let beside = engine.open().await;
@@ -348,6 +349,7 @@ async fn holds(engine: &impl Engine, octets: &[u8]) -> bool {
     has(octets) || has(digits.as_bytes())
 }
 
+#[expect(clippy::too_many_lines, reason = "one story")]
 pub(crate) async fn a_person_is_erased(engine: &impl Engine) {
     let store = engine.upkeep("5eed").await.unwrap();
     let (her, records) = persons();
@@ -449,9 +451,11 @@ pub(crate) async fn a_person_is_erased(engine: &impl Engine) {
     assert_eq!(kinds(0), [RecordKind::Block]);
     assert_eq!(kinds(1), [RecordKind::Registration]);
     assert!(kinds(2).contains(&RecordKind::Service), "the other's");
-    let people = found.sets[3].iter().find_map(|fact| match &fact.value {
-        Record::Subject(subject) => Some(subject.people.len()),
-        _ => None,
+    let people = found.sets[3].iter().find_map(|fact| {
+        if let Record::Subject(subject) = &fact.value {
+            return Some(subject.people.len());
+        }
+        None
     });
     assert_eq!(people, Some(2), "the company goes on without her");
     let counted: u64 = store.counts().await.unwrap().iter().map(|(_, n)| n).sum();

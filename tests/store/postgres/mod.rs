@@ -5,6 +5,7 @@ mod order;
 mod plans;
 mod replica;
 mod tls;
+mod upkeep;
 
 use std::sync::Arc;
 
