@@ -2,6 +2,7 @@
 
 import functools
 import pathlib
+import re
 import shutil
 import unittest
 
@@ -111,6 +112,21 @@ class Manifests(unittest.TestCase):
                 self.assertEqual(endpoint["path"], "/metrics")
             known = {document["kind"] for document in documents} - CUSTOM
             self.assertIn("Service", known)
+
+    def test_the_kustomization_of_the_guide_builds(self):
+        guide = (support.ROOT / "docs/DEPLOYING.md").read_text(encoding="utf-8")
+        (example,) = re.findall(r"```yaml\n(apiVersion: kustomize.*?)```", guide, flags=re.DOTALL)
+        place = support.temporary(self)
+        shutil.copytree(support.DEPLOY, place / "icpgate/deploy")
+        own = place / "own"
+        own.mkdir()
+        (own / "kustomization.yaml").write_text(example.replace("…", "0" * 64))
+        (own / "callers.toml").write_text("# mine\n")
+        documents = build(own)
+        self.assertRegex(container(documents)["image"], r"^registry\.internal/icpgate@sha256:0{64}$")
+        callers = only(documents, "ConfigMap", "icpgate-callers")["data"]
+        self.assertEqual(callers, {"callers.toml": "# mine\n"})
+        only(documents, "ServiceMonitor")
 
     def test_every_file_is_used_once(self):
         used = []
