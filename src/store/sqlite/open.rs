@@ -407,6 +407,11 @@ mod tests {
     }
 
     #[test]
+    fn the_oldest_form_is_one_that_there_is() {
+        assert!(MIGRATIONS.iter().any(|(number, ..)| *number == OLDEST_FORM));
+    }
+
+    #[test]
     fn the_mark_is_the_same_where_it_is_written_and_read() {
         assert!(OPEN_MARK.ends_with(&APPLICATION_ID.to_string()));
     }
