@@ -3,6 +3,7 @@
 mod backup;
 mod door;
 mod keys;
+mod operators;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,21 +21,27 @@ use tokio_util::task::TaskTracker;
 pub use backup::backup;
 pub use door::open as open_door;
 pub use keys::Keys;
+pub use operators::permitted as permit_http;
 
 use crate::auth::Watch;
 use crate::cache::{Applied, LocalCache, SharedCache, SharedIdentity, SharedMode, SharedOptions};
 use crate::clock::Clock;
-use crate::config::{ByteSize, CacheSize, CertificateCheck, Config, MaxAge, RedisMode, ServerUrl};
+use crate::config::{
+    ByteSize, CacheSize, CertificateCheck, Config, Every, MaxAge, RedisMode, ServerUrl,
+};
 use crate::gate::{
     ActivePolicy, CacheBounds, Caches, Completeness, Gate, LogWorker, keep_for, problems,
 };
 use crate::grpc::{self, Door};
+use crate::http;
 use crate::intake::{self, Intake, Line};
 use crate::lifecycle::Lifecycle;
 use crate::sample;
 use crate::store::{
-    PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store, StoreError, Upkeep,
+    MeteredStore, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store, StoreError,
+    Upkeep,
 };
+use crate::telemetry::metrics::label::Dependency;
 use crate::workers;
 
 /// Handles of the change log that are remembered as touched, at least: a few MiB.
@@ -63,6 +70,11 @@ pub async fn open(config: &Config, migrate: bool) -> anyhow::Result<Parts> {
     let policy = policy(config)?;
     let keys = Keys::read(&config.privacy.key_file)?;
     let (store, in_force) = open_store(config, migrate, &keys).await?;
+    let engine = match &config.store.url {
+        Some(_) => Dependency::Postgres,
+        None => Dependency::Sqlite,
+    };
+    let store: Arc<dyn Store> = Arc::new(MeteredStore::new(store, engine));
     if in_force < keys.count() {
         let more = keys.count() - in_force;
         tracing::info!("{more} keys of the ring are not in force; `icpgate keys rotate` takes one");
@@ -215,6 +227,7 @@ pub async fn serve(
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<()> {
     // Before anything is made: whoever may not listen shall not have changed a store.
+    operators::permitted(config)?;
     let opened = open_door(config, Arc::clone(&clock)).await?;
     let parts = open(config, migrate).await?;
     if sample {
@@ -244,16 +257,28 @@ pub async fn serve_parts(
     let address = listener
         .local_addr()
         .context("ask for the address of the listener")?;
+    let (http_listener, http_address) = operators::listen(config).await?;
+    operators::started(&*clock);
     let lifecycle = Lifecycle::new(config.limits.drain_timeout);
     let (soft, hard) = (lifecycle.soft(), lifecycle.hard());
     // The log outlives the calls: it is stopped when the last of them has gone, or when they are
     // dropped. Callers who keep a silent connection open do not keep it.
     let served = hard.child_token();
     let last_call = served.clone();
+    // The last to end, so that probes and scrapes are answered until then.
+    let recorded = hard.child_token();
+    let last_decision = recorded.clone().drop_guard();
     lifecycle.spawn("the decision log", async move {
         worker.run(async move { last_call.cancelled().await }).await;
+        drop(last_decision);
         Ok(())
     });
+    let pages = operators::pages(&gate, &store, &soft);
+    lifecycle.spawn("the HTTP listener", async move {
+        http::serve(http_listener, pages, recorded).await;
+        Ok(())
+    });
+    tracing::info!(address = %http_address, "serving HTTP on {http_address}");
     let version = gate.policy_version();
     // Whoever asks as soon as he can finds a replica that is ready. Where this fails, the follower
     // goes on trying, and says so.
@@ -265,6 +290,16 @@ pub async fn serve_parts(
     );
     lifecycle.spawn("the follower of the change log", async move {
         Ok(follower.await?)
+    });
+    let ends = match config.metrics.survey_interval {
+        Every::Off => None,
+        Every::Interval(interval) => Some(interval),
+    };
+    let every = config.metrics.data_interval;
+    let surveying = workers::survey(Arc::clone(&gate), every, ends, served.clone());
+    lifecycle.spawn("the counts of the registry", async move {
+        surveying.await;
+        Ok(())
     });
     if let Some(watch) = watch {
         let stop = served.clone();

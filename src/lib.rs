@@ -12,6 +12,7 @@ pub mod config;
 pub mod gate;
 pub mod generate;
 pub mod grpc;
+pub mod http;
 pub mod intake;
 pub mod lifecycle;
 pub mod proto;

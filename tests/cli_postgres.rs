@@ -74,7 +74,13 @@ struct Serving {
 impl Serving {
     fn start(place: &Place, args: &[&str]) -> Self {
         let log = place.folder.path().join("log");
-        let listen = ["serve", "--grpc-listen", "127.0.0.1:0"];
+        let listen = [
+            "serve",
+            "--grpc-listen",
+            "127.0.0.1:0",
+            "--http-listen",
+            "127.0.0.1:0",
+        ];
         let mut child = place
             .command(&[&listen, args].concat())
             .stdout(Stdio::null())

@@ -17,6 +17,7 @@
 mod acceptor;
 mod callers;
 mod crypto;
+mod expiry;
 mod fetch;
 mod keys;
 pub mod methods;

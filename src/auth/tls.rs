@@ -8,6 +8,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 
+use super::expiry::ends_at;
+use crate::telemetry::metrics::list::CERTIFICATE;
+
 /// The protocol of gRPC, as TLS agrees upon it.
 const PROTOCOL: &[u8] = b"h2";
 
@@ -50,6 +53,7 @@ pub(super) fn server_config(texts: &TlsTexts, optional: bool) -> Result<ServerCo
         // What the parser says names the form, and never what is inside.
         TlsError::Key(error.to_string())
     })?;
+    let ends = chain.first().and_then(|certificate| ends_at(certificate));
     let provider = provider();
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -74,6 +78,9 @@ pub(super) fn server_config(texts: &TlsTexts, optional: bool) -> Result<ServerCo
         .with_single_cert(chain, key)
         .map_err(TlsError::Pair)?;
     config.alpn_protocols = vec![PROTOCOL.to_vec()];
+    if let Some(ends) = ends {
+        CERTIFICATE.set((), ends.as_duration().as_secs_f64());
+    }
     Ok(config)
 }
 

@@ -22,6 +22,8 @@ use super::{
 };
 use crate::clock::Clock;
 use crate::lifecycle::Hangups;
+use crate::telemetry::metrics::label::Reload;
+use crate::telemetry::metrics::list::RELOADS;
 
 /// Looks whether files and keys have changed; see [`Watch::run`].
 pub struct Watch {
@@ -215,6 +217,7 @@ impl Watch {
             Ok(changed) => {
                 self.trouble.clear();
                 if changed {
+                    RELOADS.inc((Reload::Taken,));
                     tracing::info!("the keys of tokens have changed");
                 }
             }
@@ -246,6 +249,7 @@ impl WatchedTls {
         match server_config(&texts, self.optional) {
             Ok(settings) => {
                 self.settings.store(Arc::new(settings));
+                RELOADS.inc((Reload::Taken,));
                 tracing::info!("certificates have changed; new connections get the new ones");
             }
             Err(error) => tell(&error, &mut self.trouble),
@@ -279,6 +283,7 @@ impl WatchedCallers {
                     generation: before.generation + 1,
                     callers,
                 }));
+                RELOADS.inc((Reload::Taken,));
                 tracing::info!(callers = count, "the file of callers has changed");
             }
             Err(source) => {
@@ -319,6 +324,7 @@ fn tell(error: &(dyn std::error::Error + 'static), before: &mut String) {
         source = cause.source();
     }
     if told != *before {
+        RELOADS.inc((Reload::Refused,));
         tracing::error!(error, "what held before stays in force");
         *before = told;
     }

@@ -132,6 +132,6 @@ fn tokens(config: &Config) -> anyhow::Result<TokenOptions> {
     })
 }
 
-fn is_loopback(address: SocketAddr) -> bool {
+pub(super) fn is_loopback(address: SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()
 }

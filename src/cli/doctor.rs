@@ -118,7 +118,7 @@ pub async fn checks(loaded: &Result<Loaded, Problems>, now: Timestamp) -> Vec<Ch
             }
             checks.push(callers(config, now).await);
             checks.push(port("gRPC port", config.grpc.listen, Some(config)).await);
-            checks.push(port("HTTP port", config.http.listen, None).await);
+            checks.push(http_port(config).await);
         }
         Err(problems) => {
             for problem in &problems.0 {
@@ -344,6 +344,19 @@ async fn callers(config: &Config, now: Timestamp) -> Check {
         Ok((door, _)) => Check::ok(NAME, door.protection()),
         Err(error) => {
             let mend = "mend what is named, and run `icpgate doctor` again";
+            Check::fail(NAME, format!("{error:#}"), mend)
+        }
+    }
+}
+
+/// Whether HTTP may be listened on where it is configured, and can be.
+async fn http_port(config: &Config) -> Check {
+    const NAME: &str = "HTTP port";
+    match bootstrap::permit_http(config) {
+        Ok(()) => port(NAME, config.http.listen, None).await,
+        Err(error) => {
+            let mend = "change `http.listen`, or set `http.insecure` if the network lets only \
+                        monitoring in";
             Check::fail(NAME, format!("{error:#}"), mend)
         }
     }

@@ -20,7 +20,7 @@ pub struct ServeArgs {
     /// Address and port of the gRPC listener (key grpc.listen)
     #[arg(long, value_name = "ADDRESS")]
     pub grpc_listen: Option<String>,
-    /// Address and port of the HTTP listener (key http.listen); nothing is served there yet
+    /// Address and port of the HTTP listener (key http.listen): metrics and health
     #[arg(long, value_name = "ADDRESS")]
     pub http_listen: Option<String>,
     /// Listen on every address, although whoever reaches it may ask and write records (key

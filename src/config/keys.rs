@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::auth::{CallRate, KeysUrl, Reflection, TokenAlgorithms, TokenText};
+use super::metrics::Every;
 use super::otlp::{
     LogRequests, OtlpEndpoint, OtlpProtocol, Ratio, ResourceAttributes, ServiceName,
 };
@@ -186,11 +187,25 @@ settings! {
         token_file: Option<PathBuf> = "",
     }
 
-    /// The HTTP listener. This version serves nothing over HTTP; health is asked for over gRPC.
+    /// The HTTP listener, for operators and their tools: `/metrics`, `/healthz`, `/readyz` and
+    /// `/version`. Plain, and open to whoever reaches it.
     http: Http {
-        /// Address and port. This version reads and checks the key and opens no listener for it.
-        /// Port 0 takes any free port.
+        /// Address and port. Another address than loopback needs `http.insecure`. Port 0 takes any
+        /// free port.
         listen: SocketAddr = "127.0.0.1:8080",
+        /// Listen on every address, although whoever reaches it may read metrics, in which names of
+        /// callers stand. For a network that lets only monitoring and probes in.
+        insecure: bool = "false",
+    }
+
+    /// What metrics tell of the registry; docs/METRICS.md lists all of them.
+    metrics: Metrics {
+        /// How often records are counted, by the counts that the store keeps.
+        data_interval: Duration = "1m",
+        /// How often every licence, registration and approval is read to count those that end
+        /// soon, or `off`. At 6 million domains that is some minutes of reading at a gentle pace,
+        /// by each replica.
+        survey_interval: Every = "6h",
     }
 
     /// Where records and decisions are kept: in a file, or in a database server.

@@ -11,6 +11,7 @@ mod docs;
 mod file;
 mod keys;
 mod load;
+mod metrics;
 mod otlp;
 mod privacy_key;
 mod problem;
@@ -21,10 +22,11 @@ mod setting;
 pub use auth::{CallRate, KeysUrl, Reflection, TokenAlgorithms, TokenText};
 pub use docs::{DEFAULT_FILE_PATH, REFERENCE_PATH, default_file, reference};
 pub use keys::{
-    Auth, Client, Config, Grpc, Http, Import, KEYS, Key, Limits, Log, Otlp, PolicyChoice, Privacy,
-    Provider, Records, Redis, StoreLocation,
+    Auth, Client, Config, Grpc, Http, Import, KEYS, Key, Limits, Log, Metrics, Otlp, PolicyChoice,
+    Privacy, Provider, Records, Redis, StoreLocation,
 };
 pub use load::{Effective, FILE_NAME, Flag, Inputs, Loaded, load};
+pub use metrics::Every;
 pub use otlp::{LogRequests, OtlpEndpoint, OtlpProtocol, Ratio, ResourceAttributes, ServiceName};
 pub use privacy_key::{
     KeyRing, PrivacyKey, PrivacyKeyError, add_key, key_ring, privacy_key_permissions,

@@ -19,6 +19,7 @@ mod readiness;
 mod records;
 mod render;
 mod replay;
+mod survey;
 mod tally;
 mod turns;
 

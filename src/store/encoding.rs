@@ -102,6 +102,15 @@ pub(super) fn record(table: &'static str, key: &str, payload: &[u8]) -> Result<R
     }
 }
 
+/// Reads rows of keys and payloads.
+pub(super) fn page(rows: Vec<(String, Vec<u8>)>) -> Result<Vec<(String, Record)>, StoreError> {
+    let read = |(key, payload): (String, Vec<u8>)| {
+        let record = record("record_version", &key, &payload)?;
+        Ok((key, record))
+    };
+    rows.into_iter().map(read).collect()
+}
+
 /// Number of a kind in the rows. The numbers are fixed: new kinds take new numbers.
 pub(super) const fn kind_number(kind: RecordKind) -> i64 {
     match kind {

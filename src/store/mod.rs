@@ -9,6 +9,7 @@
 mod encoding;
 mod erase;
 mod form;
+mod metered;
 mod plan;
 mod postgres;
 mod reseal;
@@ -24,6 +25,9 @@ use icpgate_policy::facts::{Fact, Revision};
 use icpgate_policy::records::{Handle, Record};
 use jiff::Timestamp;
 
+use crate::telemetry::metrics::label::Pool;
+
+pub use metered::{MeteredStore, observe_pools};
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::{SqliteOptions, SqliteStore, backup_sqlite};
 pub use upkeep::{Erase, Erased, Progress, Reseal, Resealed, Stage, Upkeep, Whom};
@@ -184,6 +188,19 @@ pub struct RecordedCaller {
     pub order_id: Option<String>,
     /// When it first did.
     pub recorded_at: Timestamp,
+}
+
+/// A pool of connections, for operators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolView {
+    /// Which one.
+    pub pool: Pool,
+    /// Connections that are used.
+    pub used: u32,
+    /// Connections that rest.
+    pub idle: u32,
+    /// Most connections.
+    pub most: u32,
 }
 
 /// What can go wrong in a store.
@@ -348,6 +365,20 @@ pub trait Store: Send + Sync {
 
     /// Number of records of each kind, for operators.
     async fn counts(&self) -> Result<Vec<(RecordKind, u64)>, StoreError>;
+
+    /// Records of a kind that hold, with their keys, in the order of these from behind `after` on,
+    /// at most `limit`; for operators. The pages of a survey are no snapshot.
+    async fn page(
+        &self,
+        kind: RecordKind,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<(String, Record)>, StoreError>;
+
+    /// How its connections are used; asks nobody.
+    fn pools(&self) -> Vec<PoolView> {
+        Vec::new()
+    }
 
     /// Checks that the store answers.
     async fn ping(&self) -> Result<(), StoreError>;

@@ -4,6 +4,8 @@
 
 mod follow;
 mod policy;
+mod survey;
 
 pub use follow::follow;
 pub use policy::{PolicyFile, follow_policy};
+pub use survey::survey;

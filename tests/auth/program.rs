@@ -21,6 +21,7 @@ impl Program {
             .current_dir(folder)
             .args(args)
             .env_clear()
+            .env("ICPGATE_HTTP__LISTEN", "127.0.0.1:0")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

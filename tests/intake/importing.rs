@@ -290,6 +290,15 @@ impl Store for Failing {
         self.inner.counts().await
     }
 
+    async fn page(
+        &self,
+        kind: RecordKind,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<(String, Record)>, StoreError> {
+        self.inner.page(kind, after, limit).await
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         self.inner.ping().await
     }

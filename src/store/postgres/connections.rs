@@ -20,6 +20,10 @@ use sqlx::{Connection as _, Postgres};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout};
 
+use crate::store::PoolView;
+use crate::telemetry::metrics::label::Pool;
+use crate::telemetry::metrics::list::{POOL_TIMEOUTS, POOL_WAIT};
+
 /// Rest after which a connection is asked for a sign of life. A server that has gone, or a
 /// firewall that has forgotten the connection, would else cost a question its time-out.
 const REST: Duration = Duration::from_secs(1);
@@ -34,6 +38,8 @@ const LEASE: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub(super) struct Connections {
     pool: PgPool,
+    /// What it is counted under.
+    label: Pool,
     /// Those that rest, the one that was used last at the end; `None` once closed.
     resting: Mutex<Option<Vec<Resting>>>,
     places: Semaphore,
@@ -63,12 +69,13 @@ pub(super) struct Borrowed<'c> {
 
 impl Connections {
     /// `pool` is used by nobody else.
-    pub(super) fn new(pool: PgPool) -> Self {
+    pub(super) fn new(pool: PgPool, label: Pool) -> Self {
         let places = usize::try_from(pool.options().get_max_connections()).unwrap_or(1);
         Self {
             resting: Mutex::new(Some(Vec::with_capacity(places))),
             places: Semaphore::new(places),
             patience: pool.options().get_acquire_timeout(),
+            label,
             pool,
         }
     }
@@ -91,7 +98,30 @@ impl Connections {
         self.pool.close().await;
     }
 
+    /// How they are used.
+    pub(super) fn view(&self) -> PoolView {
+        let most = self.pool.options().get_max_connections();
+        let free = u32::try_from(self.places.available_permits()).unwrap_or(most);
+        let used = most.saturating_sub(free);
+        PoolView {
+            pool: self.label,
+            used,
+            idle: self.pool.size().saturating_sub(used),
+            most,
+        }
+    }
+
     async fn take(&self, rest: Duration) -> Result<Borrowed<'_>, sqlx::Error> {
+        let begun = std::time::Instant::now();
+        let taken = self.take_one(rest).await;
+        POOL_WAIT.observe((self.label,), begun.elapsed());
+        if matches!(taken, Err(sqlx::Error::PoolTimedOut)) {
+            POOL_TIMEOUTS.inc((self.label,));
+        }
+        taken
+    }
+
+    async fn take_one(&self, rest: Duration) -> Result<Borrowed<'_>, sqlx::Error> {
         let place = timeout(self.patience, self.places.acquire())
             .await
             .map_err(|_| sqlx::Error::PoolTimedOut)?

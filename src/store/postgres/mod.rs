@@ -29,9 +29,10 @@ use jiff::Timestamp;
 use sqlx::PgPool;
 
 use super::{
-    ChangeEntry, Erase, Erased, Found, Freshness, NewDecision, NewRecord, Progress,
+    ChangeEntry, Erase, Erased, Found, Freshness, NewDecision, NewRecord, PoolView, Progress,
     RecordedDecision, Reseal, Resealed, Store, StoreError, Touched, Upkeep, Written,
 };
+use crate::telemetry::metrics::label::Pool;
 
 /// Time after which a read is given up, waiting for a connection included. The server ends the
 /// statement by its own time-out before; this one holds where the server does not answer at all.
@@ -208,6 +209,28 @@ impl Store for PostgresStore {
         within(READ, "count records", self.read_counts()).await
     }
 
+    async fn page(
+        &self,
+        kind: RecordKind,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<(String, Record)>, StoreError> {
+        let page = self.read_page(kind, after, limit);
+        within(READ, "read a page of records", page).await
+    }
+
+    fn pools(&self) -> Vec<PoolView> {
+        let replica = self.replica.as_ref();
+        let replica = replica.map(|replica| replica.connections.view());
+        let mut pools = vec![
+            self.main.view(),
+            pool_view(Pool::Writer, &self.writer),
+            pool_view(Pool::Service, &self.service),
+        ];
+        pools.extend(replica);
+        pools
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         within(READ, "reach the store", self.ping_server()).await
     }
@@ -236,6 +259,17 @@ impl Upkeep for PostgresStore {
 
     async fn erase(&self, erase: &Erase, done: bool, at: Timestamp) -> Result<Erased, StoreError> {
         self.erase_traces(erase, done, at).await
+    }
+}
+
+/// How the connections of a pool of the driver are used.
+fn pool_view(label: Pool, pool: &PgPool) -> PoolView {
+    let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
+    PoolView {
+        pool: label,
+        used: pool.size().saturating_sub(idle),
+        idle,
+        most: pool.options().get_max_connections(),
     }
 }
 

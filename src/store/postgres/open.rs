@@ -17,6 +17,7 @@ use super::replica::Replica;
 use super::{PostgresOptions, PostgresStore};
 use crate::store::form::{OLDEST_FORM, may_work};
 use crate::store::{Store as _, StoreError};
+use crate::telemetry::metrics::label::Pool;
 
 /// Time for which a caller waits for a connection.
 const ACQUIRE: Duration = Duration::from_secs(2);
@@ -201,11 +202,14 @@ pub(super) async fn open(
             .options(SETTINGS)
             .options([("statement_timeout", READ_STATEMENT)]);
         let pool = sized(options.connections).connect_lazy_with(connect);
-        Replica::new(Connections::new(pool))
+        Replica::new(Connections::new(pool, Pool::Replica))
     });
     let listening = sized(2).max_lifetime(None).idle_timeout(None);
     let store = PostgresStore {
-        main: Connections::new(pool(&place, options.connections, reading.clone()).await?),
+        main: Connections::new(
+            pool(&place, options.connections, reading.clone()).await?,
+            Pool::Main,
+        ),
         writer: pool(&place, 1, writing).await?,
         service: pool(&place, 1, reading).await?,
         line: Line::new(listening.connect_lazy_with(connect)),

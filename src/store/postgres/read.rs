@@ -109,6 +109,15 @@ JOIN record_version AS found ON found.id = past.version
 JOIN revision ON revision.revision = found.revision
 ORDER BY found.id";
 
+/// Reads the keys of a kind in their order, through the key of the table.
+const PAGE: &str = "
+SELECT record.key, found.payload
+FROM record
+JOIN record_version AS found ON found.id = record.version
+WHERE record.kind = $1::SMALLINT AND record.key > $2
+ORDER BY record.key
+LIMIT $3";
+
 const COUNTS: &str = "SELECT kind::BIGINT, records FROM sync ORDER BY kind";
 
 impl PostgresStore {
@@ -309,6 +318,22 @@ impl PostgresStore {
             .into_iter()
             .map(|(kind, records)| Ok((encoding::kind("sync", kind)?, records.cast_unsigned())))
             .collect()
+    }
+
+    pub(super) async fn read_page(
+        &self,
+        kind: RecordKind,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<(String, Record)>, StoreError> {
+        let rows: Vec<(String, Vec<u8>)> = sqlx::query_as(PAGE)
+            .bind(encoding::kind_number(kind))
+            .bind(after)
+            .bind(i64::from(limit))
+            .fetch_all(&self.service)
+            .await
+            .map_err(store_error("read a page of records"))?;
+        encoding::page(rows)
     }
 
     pub(super) async fn ping_server(&self) -> Result<(), StoreError> {

@@ -12,7 +12,11 @@ use tokio::time::Instant;
 
 use super::connections::Connections;
 use super::{PostgresStore, within};
-use crate::store::{Found, Freshness, StoreError};
+use crate::store::{Found, Freshness, StoreError, metered};
+use crate::telemetry::metrics::label::{Dependency, Operation};
+use crate::telemetry::metrics::list::{
+    BREAKER, BREAKER_OPENED, DEPENDENCY_DURATION, DEPENDENCY_FAILURES,
+};
 
 /// Time that the replica has for an answer, waiting for a connection included. Short beside that
 /// of the primary, which comes on top of it.
@@ -44,10 +48,15 @@ impl Replica {
 
     /// Notes whether it answered; one line in the log where that has changed.
     fn note(&self, failure: Option<&StoreError>) {
+        if let Some(error) = failure {
+            DEPENDENCY_FAILURES.inc((Dependency::Replica, metered::failure(error)));
+        }
+        BREAKER.set_flag((Dependency::Replica,), failure.is_some());
         let until = failure.map(|_| Instant::now() + REST);
         let mut resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
         match (failure, resting.is_some()) {
             (Some(error), false) => {
+                BREAKER_OPENED.inc((Dependency::Replica,));
                 let error: &dyn std::error::Error = error;
                 tracing::warn!(
                     error,
@@ -90,7 +99,11 @@ impl PostgresStore {
             // Whoever wrote through this store reads what was written.
             let wanted = wanted.max(self.written());
             let asking = self.find_sets(&replica.connections, sets);
-            match within(ANSWER, "find records in the replica", asking).await {
+            let begun = std::time::Instant::now();
+            let found = within(ANSWER, "find records in the replica", asking).await;
+            let labels = (Dependency::Replica, Operation::Find);
+            DEPENDENCY_DURATION.observe(labels, begun.elapsed());
+            match found {
                 Ok(found) => {
                     replica.note(None);
                     if found.revision >= wanted {

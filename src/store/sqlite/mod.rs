@@ -31,9 +31,10 @@ use sqlx::SqlitePool;
 pub use backup::backup as backup_sqlite;
 
 use super::{
-    ChangeEntry, Erase, Erased, Found, Freshness, NewDecision, NewRecord, Progress,
+    ChangeEntry, Erase, Erased, Found, Freshness, NewDecision, NewRecord, PoolView, Progress,
     RecordedDecision, Reseal, Resealed, Store, StoreError, Touched, Upkeep, Written,
 };
+use crate::telemetry::metrics::label::Pool;
 
 /// How to open a store.
 #[derive(Clone, Debug)]
@@ -143,6 +144,32 @@ impl Store for SqliteStore {
 
     async fn counts(&self) -> Result<Vec<(RecordKind, u64)>, StoreError> {
         self.read_counts().await
+    }
+
+    async fn page(
+        &self,
+        kind: RecordKind,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<(String, Record)>, StoreError> {
+        self.read_page(kind, after, limit).await
+    }
+
+    fn pools(&self) -> Vec<PoolView> {
+        let view = |label, pool: &SqlitePool| {
+            let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
+            PoolView {
+                pool: label,
+                used: pool.size().saturating_sub(idle),
+                idle,
+                most: pool.options().get_max_connections(),
+            }
+        };
+        vec![
+            view(Pool::Main, &self.readers),
+            view(Pool::Writer, &self.writer),
+            view(Pool::Service, &self.service),
+        ]
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -108,17 +108,27 @@ ORDER BY found.id";
 
 const ID: &str = "SELECT value FROM setting WHERE name = 'store_id'";
 
+/// Reads the keys of a kind in their order, through the key of the table.
+const PAGE: &str = "
+SELECT record.key, found.payload
+FROM record
+CROSS JOIN record_version AS found ON found.id = record.version
+WHERE record.kind = ?1 AND record.key > ?2
+ORDER BY record.key
+LIMIT ?3";
+
 const COUNTS: &str = "SELECT kind, records FROM sync ORDER BY kind";
 
 /// For the test of their plans.
 #[cfg(test)]
-pub(super) const STATEMENTS: [&str; 7] = [
+pub(super) const STATEMENTS: [&str; 8] = [
     FIND,
     HEAD,
     CHANGES,
     TOUCHED,
     REVISION_BEFORE,
     HISTORY,
+    PAGE,
     COUNTS,
 ];
 
@@ -250,6 +260,22 @@ impl SqliteStore {
             .into_iter()
             .map(|(kind, records)| Ok((encoding::kind("sync", kind)?, records.cast_unsigned())))
             .collect()
+    }
+
+    pub(super) async fn read_page(
+        &self,
+        kind: RecordKind,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<(String, Record)>, StoreError> {
+        let rows: Vec<(String, Vec<u8>)> = sqlx::query_as(PAGE)
+            .bind(encoding::kind_number(kind))
+            .bind(after)
+            .bind(limit)
+            .fetch_all(&self.service)
+            .await
+            .map_err(self.error("read a page of records"))?;
+        encoding::page(rows)
     }
 
     pub(super) async fn ping_file(&self) -> Result<(), StoreError> {

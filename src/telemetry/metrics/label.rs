@@ -490,6 +490,20 @@ labels! {
         Rejected = "rejected",
     }
 
+    /// What was asked for over HTTP.
+    Page "page" {
+        /// Whether the process lives.
+        Health = "healthz",
+        /// Metrics.
+        Metrics = "metrics",
+        /// Whether the replica is ready.
+        Ready = "readyz",
+        /// The version.
+        Version = "version",
+        /// Anything else.
+        Other = "other",
+    }
+
     /// Files that are read again while the process runs.
     Reload "outcome" {
         /// What was read holds.

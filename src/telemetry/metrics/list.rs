@@ -8,8 +8,8 @@ use icpgate_policy::codes::{Product, Purpose, Reason, RecordKind, Verdict};
 use super::kinds::{Counter, Examples, Family, Gauge, Histogram, Level, Total};
 use super::label::{
     Bulk, CallKind, Caller, Channel, Code, ContactState, Dependency, Ended, Ending, Failure,
-    Handed, Label, Level as CacheLevel, LoadEnd, Method, NotReady, Operation, Panicked, Phase,
-    Place, PolicyLoad, PolicyVersion, Pool, PoolState, Queue, Refusal, Reload, Shed, Source,
+    Handed, Label, Level as CacheLevel, LoadEnd, Method, NotReady, Operation, Page, Panicked,
+    Phase, Place, PolicyLoad, PolicyVersion, Pool, PoolState, Queue, Refusal, Reload, Shed, Source,
     Unserved, Version, Within,
 };
 
@@ -193,7 +193,8 @@ metrics! {
         CALLER_REFUSALS = "icpgate_caller_refusals_total": counter [Caller, Refusal];
         /// Calls that were not let in, known callers or not.
         REFUSALS = "icpgate_auth_refusals_total": counter [Refusal];
-        /// Reads of changed certificates, callers and keys.
+        /// Changed files of certificates, callers and keys that were read while the process ran, and
+        /// what became of them; one that stays wrong is counted once.
         RELOADS = "icpgate_auth_reloads_total": counter [Reload];
     }
 
@@ -336,6 +337,8 @@ metrics! {
         CONTACT = "icpgate_store_contact": gauge [ContactState];
         /// How far the process is on its way to the end: 1 at the phase that is so.
         PHASE = "icpgate_phase": gauge [Phase];
+        /// Requests to the HTTP listener.
+        HTTP_REQUESTS = "icpgate_http_requests_total": counter [Page];
         /// Panics that were caught, each a defect of this program.
         PANICS = "icpgate_panics_total": counter [Panicked];
         /// Tasks of the runtime.

@@ -209,6 +209,41 @@ pub(crate) async fn decisions_share_their_contents(engine: &impl Engine) {
     assert_eq!(store.decision("e").await.unwrap().unwrap().policy, b"facts");
 }
 
+pub(crate) async fn pages_hold_what_holds_in_the_order_of_its_keys(engine: &impl Engine) {
+    let store = engine.open().await;
+    let names: Vec<String> = (0..7).map(|place| format!("n{place}.cn")).collect();
+    let records = names.iter().rev().map(|name| new(registration(name, "r")));
+    store.put(records.collect(), at(0)).await.unwrap();
+    store
+        .put(
+            vec![
+                new(registration("n3.cn", "later")),
+                new(service(1, &["a.cn"])),
+            ],
+            at(1),
+        )
+        .await
+        .unwrap();
+    let mut seen = Vec::new();
+    let mut after = String::new();
+    loop {
+        let page = store
+            .page(RecordKind::Registration, &after, 3)
+            .await
+            .unwrap();
+        assert!(page.len() <= 3);
+        let Some((key, _)) = page.last() else {
+            break;
+        };
+        after.clone_from(key);
+        seen.extend(page);
+    }
+    let keys: Vec<&str> = seen.iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(keys, names);
+    assert_eq!(seen[3].1, registration("n3.cn", "later"));
+    assert_eq!(store.page(RecordKind::Block, "", 3).await.unwrap(), []);
+}
+
 pub(crate) async fn counts_are_those_of_the_records(engine: &impl Engine) {
     let store = engine.open().await;
     let records = vec![
