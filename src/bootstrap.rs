@@ -41,7 +41,7 @@ use crate::store::{
     MeteredStore, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store, StoreError,
     Upkeep,
 };
-use crate::telemetry::metrics::label::Dependency;
+use crate::telemetry::{self, metrics::label::Dependency};
 use crate::workers;
 
 /// Handles of the change log that are remembered as touched, at least: a few MiB.
@@ -248,6 +248,7 @@ pub async fn serve_parts(
     config: &Config,
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<()> {
+    let traces = telemetry::observe(config, Arc::clone(&clock)).context("send traces")?;
     let store = Arc::clone(&parts.store);
     let (gate, worker) = gate(parts, config, Arc::clone(&clock))?;
     let gate = Arc::new(gate);
@@ -279,6 +280,13 @@ pub async fn serve_parts(
         Ok(())
     });
     tracing::info!(address = %http_address, "serving HTTP on {http_address}");
+    // Beside the tasks of the lifecycle: that a collector is away drops no work. It ends by itself
+    // soon after the calls.
+    let sending = TaskTracker::new();
+    if let Some(worker) = traces {
+        sending.spawn(worker.run(served.clone().cancelled_owned()));
+    }
+    sending.close();
     let version = gate.policy_version();
     // Whoever asks as soon as he can finds a replica that is ready. Where this fails, the follower
     // goes on trying, and says so.
@@ -335,6 +343,7 @@ pub async fn serve_parts(
     let ended = lifecycle.run().await;
     gate.settle().await;
     store.close().await;
+    sending.wait().await;
     ended?;
     Ok(())
 }

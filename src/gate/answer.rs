@@ -119,8 +119,9 @@ impl DecisionId {
         Self(id)
     }
 
-    /// The identifier as a number.
-    pub(super) fn number(self) -> u128 {
+    /// The identifier as a number, as which it is shown in hexadecimal digits.
+    #[must_use]
+    pub const fn number(self) -> u128 {
         u128::from_be_bytes(self.0)
     }
 
@@ -144,7 +145,7 @@ impl std::str::FromStr for DecisionId {
 
 impl std::fmt::Display for DecisionId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+        write!(f, "{:032x}", self.number())
     }
 }
 

@@ -12,13 +12,14 @@ use icpgate_policy::request::{Request, Wanted};
 use jiff::{SignedDuration, Timestamp};
 
 use super::answer::{Answer, DecisionId, Encoded, Served, encode};
-use super::facts::{Fetched, Missed, Need, Want};
+use super::facts::{Fetched, Missed, Need, Want, away};
 use super::log::{Asker, FULL_FOR, Receipt};
 use super::memo::{Basis, Memo};
 use super::turns::{Bulk, Pressed, SLICE, Turn};
 use super::{ActivePolicy, Gate, GateError, ServedFrom, tally};
 use crate::cache::{self, FactsDigest, SetKey};
 use crate::intake::{Consistency, Question, Violation, token};
+use crate::telemetry::call::{self, Part};
 use crate::telemetry::metrics::label::{Bulk as BulkLabel, Level};
 use crate::telemetry::metrics::list::{BATCH, CACHE_HITS, CACHE_MISSES, EVALUATION};
 
@@ -44,11 +45,14 @@ impl Gate {
         let asked = Asked::new(question, &policy.policy.suffixes);
         if let Some(gathered) = self.at_hand(&asked) {
             let served = self.work_out(&policy, asked.request, gathered, self.memo.as_ref());
+            let logging = call::begin_traced(Part::Log, "admit");
             let entry = self.log.admit(&served.answer, asked.asker);
+            drop(logging);
             if let Err(asker) = entry {
                 // Boxed, so that the way that waits does not make room for itself in every
                 // call that need not.
                 let waited = self.log.wait(&served.answer, asker, FULL_FOR);
+                let waited = call::timed(Part::Log, "wait for room", waited);
                 Box::pin(waited).await?;
             }
             tally::given(&served);
@@ -140,10 +144,14 @@ impl Gate {
             }
         }
         // Activations are answered once they are durable; the log writes them in groups.
-        let waiting = waiting
+        let receipts: Vec<_> = waiting
             .into_iter()
-            .map(|(at, receipt)| async move { (at, receipt.written().await) });
-        for (at, written) in futures::future::join_all(waiting).await {
+            .map(|(at, receipt)| async move { (at, receipt.written().await) })
+            .collect();
+        let writing = (!receipts.is_empty()).then(|| call::begin(Part::Log, "write"));
+        let written = futures::future::join_all(receipts).await;
+        drop(writing);
+        for (at, written) in written {
             if let (Err(error), Some(answer)) = (written, answers.get_mut(at)) {
                 *answer = Err(error.into());
             }
@@ -176,7 +184,8 @@ impl Gate {
         } else if let Err(asker) = self.log.admit(&served.answer, asked.asker) {
             // Whoever waits for the log leaves the turn to others.
             drop(turn.take());
-            self.log.wait(&served.answer, asker, patience).await?;
+            let waited = self.log.wait(&served.answer, asker, patience);
+            call::timed(Part::Log, "wait for room", waited).await?;
             None
         } else {
             None
@@ -215,9 +224,11 @@ impl Gate {
         if memo.is_some() {
             CACHE_MISSES.inc((Level::Answers,));
         }
+        let deciding = call::begin_traced(Part::Evaluation, "decide");
         let begun = Instant::now();
         let mut decision = decide(&policy.policy, &request, &gathered.facts, now);
         EVALUATION.observe((), begun.elapsed());
+        drop(deciding);
         let longest = stale_for(policy, request.profile.purpose);
         if let (Some(since), Some(longest)) = (gathered.stale_since, longest) {
             // Beyond this the same facts will not do any more.
@@ -250,6 +261,7 @@ impl Gate {
     /// What a question needs, if this process holds all of it and it is current: the way of most
     /// questions, without waiting.
     fn at_hand(&self, asked: &Asked) -> Option<Gathered> {
+        let _looking = call::begin_traced(Part::Local, "look");
         let sets = asked.wanted.sets();
         let now = self.clock.now();
         let mut fetched = Vec::with_capacity(1);
@@ -316,11 +328,11 @@ impl Gate {
         if !asked.iter().flatten().any(ahead) {
             return Some(applied);
         }
-        match self.store.head().await {
+        let asking = self.store.head();
+        match call::timed(Part::Store, "find newest revision", asking).await {
             Ok(head) => Some(head),
             Err(error) => {
-                let error: &dyn std::error::Error = &error;
-                tracing::error!(error, "the store did not answer");
+                away(&error);
                 None
             }
         }

@@ -19,11 +19,15 @@ use crate::cache::{
 };
 use crate::clock::Clock;
 use crate::store::{Freshness, Store};
+use crate::telemetry::call::{self, Part};
 use crate::telemetry::metrics::label::Level;
 use crate::telemetry::metrics::list::{CACHE_INVALIDATIONS, CACHE_MISSES};
+use crate::telemetry::seldom::Seldom;
 
 /// How long the store is waited for where facts are held that may stand in for its answer.
 const PATIENCE: Duration = Duration::from_millis(250);
+
+static AWAY: Seldom = Seldom::new(1, Duration::from_secs(10));
 
 /// The caches of a process and what they are held against.
 pub struct Caches {
@@ -186,7 +190,9 @@ impl Sources {
     /// Fetches sets, in their order: one round trip to each source for all that it is asked for.
     pub(super) async fn fetch(&self, wants: Vec<Want>) -> Vec<Result<Fetched, Missed>> {
         let now = self.clock.now();
+        let looking = call::begin_traced(Part::Local, "look");
         let mut sought: Vec<Sought> = wants.into_iter().map(|want| self.seek(want, now)).collect();
+        drop(looking);
         let applied = &self.caches.applied;
         if applied.is_lost() {
             // The follower of the log has found the store away, and goes on asking it. Where held
@@ -259,7 +265,9 @@ impl Sources {
             return;
         }
         let keys: Vec<SetKey> = missing.iter().map(|sought| sought.key).collect();
+        let asking = call::begin(Part::Shared, "GET");
         let snapshots = shared.get(&keys).await;
+        drop(asking);
         let asked = keys.len();
         let mut hits = 0;
         let mut outdated = Vec::new();
@@ -311,7 +319,11 @@ impl Sources {
             return;
         }
         let mut again = Vec::new();
-        for (sought, loaded) in self.load(missing, |need| self.freshness(need)).await {
+        let mut asking = call::begin(Part::Store, "find facts");
+        let loaded = self.load(missing, |need| self.freshness(need)).await;
+        asking.failed = loaded.iter().any(|(_, loaded)| loaded.is_err());
+        drop(asking);
+        for (sought, loaded) in loaded {
             match loaded {
                 // The load had begun before a write that is applied by now, or a replica of the
                 // database lags behind.
@@ -319,7 +331,7 @@ impl Sources {
                 Ok(entry) => {
                     sought.end = Some(Ok(fetched(&entry, ServedFrom::Store, entry.revision)));
                 }
-                Err(error) => tell(&error),
+                Err(error) => away(&error),
             }
         }
         let applied = self.caches.applied.revision();
@@ -328,14 +340,21 @@ impl Sources {
             Need::AtLeast(revision) => Freshness::AtLeast(revision.max(newest)),
             Need::Current | Need::Newest => Freshness::AtLeast(newest),
         };
-        for (sought, loaded) in self.load(again, at_least).await {
+        if again.is_empty() {
+            return;
+        }
+        let mut asking = call::begin(Part::Store, "find facts");
+        let loaded = self.load(again, at_least).await;
+        asking.failed = loaded.iter().any(|(_, loaded)| loaded.is_err());
+        drop(asking);
+        for (sought, loaded) in loaded {
             match loaded {
                 // Read after the question came, from a state as new as the log was: right, even if
                 // the next write has come already.
                 Ok(entry) => {
                     sought.end = Some(Ok(fetched(&entry, ServedFrom::Store, entry.revision)));
                 }
-                Err(error) => tell(&error),
+                Err(error) => away(&error),
             }
         }
     }
@@ -486,7 +505,10 @@ fn fetched(entry: &Entry, from: ServedFrom, applied: Revision) -> Fetched {
     }
 }
 
-fn tell(error: &LoadError) {
-    let error: &dyn std::error::Error = error;
-    tracing::error!(error, "the store did not answer");
+/// Tells of a store that does not answer. That it is lost is an error, which what follows its change
+/// log tells once; of those who ask it meanwhile, only now and then.
+pub(super) fn away(error: &(dyn std::error::Error + 'static)) {
+    AWAY.tell(|more| {
+        tracing::warn!(error, more, "the store did not answer");
+    });
 }

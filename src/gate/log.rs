@@ -21,6 +21,7 @@ use crate::telemetry::metrics::label::Queue;
 use crate::telemetry::metrics::list::{
     LOG_DROPPED, LOG_FAILURES, LOG_FULL, LOG_LIMIT, LOG_QUEUE, LOG_WRITTEN,
 };
+use crate::telemetry::seldom::Seldom;
 
 /// Decisions that may wait to be written.
 const QUEUE: usize = 16_384;
@@ -41,6 +42,8 @@ const WRITTEN_WITHIN: Duration = Duration::from_secs(10);
 
 /// How often an order's decision is tried anew while the store does not take it.
 const RETRY_EVERY: Duration = Duration::from_millis(500);
+
+static UNWRITTEN: Seldom = Seldom::new(1, Duration::from_secs(10));
 
 /// A decision could not be made durable.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -387,9 +390,13 @@ fn answer_waiting(urgent: &mut [Entry], error: &Arc<StoreError>) {
     }
 }
 
+/// Tells that the store takes no decisions now: they wait, or activations are not answered. Those
+/// that are lost, at the end, are an error.
 fn tell(error: &Arc<StoreError>, decisions: usize) {
     let error: &dyn std::error::Error = &**error;
-    tracing::error!(error, decisions, "record decisions");
+    UNWRITTEN.tell(|more| {
+        tracing::warn!(error, decisions, more, "record decisions");
+    });
 }
 
 /// Marks of answers that need not be handed in again; the older of two generations is

@@ -9,6 +9,7 @@ use super::{Gate, GateError};
 use crate::intake::{Violation, parse_token, token};
 use crate::proto::v1;
 use crate::store::{ChangeEntry, Freshness, Written};
+use crate::telemetry::call::{self, Part};
 use crate::telemetry::metrics::label::Handed;
 use crate::telemetry::metrics::list::HANDED_IN;
 
@@ -90,7 +91,8 @@ impl Gate {
             HANDED_IN.inc((Handed::Rejected,));
             return Err(GateError::Malformed(violations));
         }
-        let written = self.store.put(parsed, now).await?;
+        let writing = self.store.put(parsed, now);
+        let written = call::timed(Part::Store, "put records", writing).await?;
         HANDED_IN.add((Handed::Accepted,), written.accepted);
         HANDED_IN.add((Handed::Unchanged,), written.unchanged);
         self.wrote(written.revision).await;
@@ -128,10 +130,9 @@ impl Gate {
             .map(|name| Handle::name(&domain_name::fold(name)))
             .collect();
         let applied = self.sources.caches.applied.revision();
-        let found = self
-            .store
-            .find(&[handles], Freshness::AtLeast(applied))
-            .await?;
+        let handles = [handles];
+        let finding = self.store.find(&handles, Freshness::AtLeast(applied));
+        let found = call::timed(Part::Store, "find records", finding).await?;
         Ok(KnownDomain {
             ascii: name.ascii().to_owned(),
             unicode: name.unicode().to_owned(),
@@ -177,7 +178,8 @@ impl Gate {
             )
         };
         // One more than asked for tells whether there is a next page.
-        let mut changes = self.store.changes(after, limit + 1).await?;
+        let listing = self.store.changes(after, limit + 1);
+        let mut changes = call::timed(Part::Store, "list changes", listing).await?;
         let more = changes.len() > limit as usize;
         changes.truncate(limit as usize);
         let next_page_token = match changes.last() {
@@ -202,7 +204,8 @@ impl Gate {
             return Err(malformed("decision_id", FieldProblem::Missing));
         }
         let id = || Shown::new(decision_id).to_string();
-        let recorded = self.store.decision(decision_id).await?;
+        let finding = self.store.decision(decision_id);
+        let recorded = call::timed(Part::Store, "find decision", finding).await?;
         let recorded = recorded.ok_or_else(|| GateError::NoSuchDecision(id()))?;
         let mut decision = v1::Decision::decode(recorded.answer.as_slice()).map_err(|error| {
             GateError::Unreadable {

@@ -7,18 +7,23 @@
 use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures::future::{BoxFuture, Either};
 use http::{Request, Response};
 use tonic::body::Body;
 use tower::{Layer, Service};
 
-use super::requests::note_caller;
 use super::status::refused;
 use crate::auth::{Access, Auth, Caller, Method, Peer, Refusal, Shown, methods};
+use crate::telemetry::call;
 use crate::telemetry::metrics::label::{self, Refusal as Reason};
 use crate::telemetry::metrics::list::{CALLER_CALLS, CALLER_REFUSALS, REFUSALS};
 use crate::telemetry::metrics::names;
+use crate::telemetry::seldom::Seldom;
+
+/// Refusals that are told of in a second, so that strangers do not fill the log.
+static TOLD: Seldom = Seldom::new(20, Duration::from_secs(1));
 
 /// Wraps services in [`Entry`].
 #[derive(Clone)]
@@ -92,7 +97,7 @@ fn enter<B>(auth: &Auth, request: &mut Request<B>) -> Result<(), Refusal> {
     let caller = auth.recognise(request.extensions().get::<Peer>(), shown)?;
     // A stranger does not learn which methods there are.
     let method: &Method = method.ok_or(Refusal::NoMethod)?;
-    note_caller(&caller.name);
+    call::note(|notes| notes.caller = Some(Arc::clone(&caller.name)));
     auth.admit(&caller, method)?;
     CALLER_CALLS.inc((counted(&caller), label::Method::of(method.path)));
     if auth.is_required() && !matches!(shown, Shown::Nothing) {
@@ -125,38 +130,46 @@ fn count(refusal: &Refusal) {
 fn refuse<B>(request: &Request<B>, refusal: &Refusal) -> Response<Body> {
     count(refusal);
     let peer = request.extensions().get::<Peer>().map(Peer::address);
-    let peer = peer.map(tracing::field::display);
+    let peer = peer.map(|peer| peer.to_string());
+    let peer = peer.as_deref();
     // Paths are the caller's to choose; only those that there are shall fill the log.
     let method = methods::find(request.uri().path()).map_or("unknown", |method| method.path);
+    let request_id = call::shown().request_id;
+    let request_id = request_id.as_deref();
     match refusal {
         Refusal::NoCredential => {
-            tracing::debug!(method, peer, "a call showed no credential");
+            tracing::debug!(method, peer, request_id, "a call showed no credential");
         }
-        Refusal::Credential(problem) => {
-            tracing::info!(method, peer, %problem, "a credential was refused");
-        }
-        Refusal::NoKeys => {
+        Refusal::Credential(problem) => TOLD.tell(|more| {
+            tracing::info!(method, peer, request_id, more, %problem, "a credential was refused");
+        }),
+        Refusal::NoKeys => TOLD.tell(|more| {
             tracing::info!(
                 method,
                 peer,
+                request_id,
+                more,
                 "a token could not be checked: there are no keys yet"
             );
-        }
+        }),
         Refusal::NoMethod => {
-            tracing::debug!(peer, "a call named a method that there is not");
+            tracing::debug!(peer, request_id, "a call named a method that there is not");
         }
-        Refusal::Role { caller } => {
+        Refusal::Role { caller } => TOLD.tell(|more| {
             tracing::info!(
                 method,
                 peer,
+                request_id,
+                more,
                 caller = &*caller.name,
                 "a caller lacks a role"
             );
-        }
+        }),
         Refusal::Rate { caller, .. } => {
             tracing::debug!(
                 method,
                 peer,
+                request_id,
                 caller = &*caller.name,
                 "a caller's rate is used up"
             );

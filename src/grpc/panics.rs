@@ -18,6 +18,7 @@ use tower::{Layer, Service};
 use super::ending::last;
 use super::method::Kind;
 use super::status;
+use crate::telemetry::call;
 use crate::telemetry::metrics::label::Panicked;
 use crate::telemetry::metrics::list::PANICS;
 
@@ -126,7 +127,18 @@ impl http_body::Body for ContainedBody {
 /// hold what a caller sent.
 fn panicked() -> Status {
     PANICS.inc((Panicked::Call,));
-    tracing::error!("a call panicked, which is a defect of this program");
+    let call::Shown {
+        method,
+        request_id,
+        trace_id,
+    } = call::shown();
+    let (request_id, trace_id) = (request_id.as_deref(), trace_id.as_deref());
+    tracing::error!(
+        method,
+        request_id,
+        trace_id,
+        "a call panicked, which is a defect of this program"
+    );
     status::panicked()
 }
 

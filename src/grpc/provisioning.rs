@@ -13,10 +13,11 @@ use tonic::{Request, Response, Status, Streaming};
 use super::load::Checks;
 use super::status::{self, ending, inside, late, malformed, refused, status, undecoded};
 use crate::auth::{Caller, Exceeded, Refusal, caller_of};
-use crate::gate::{Bulk, Gate, render, respond};
+use crate::gate::{Bulk, Gate, GateError, Served, ServedFrom, render, respond};
 use crate::intake::{Question, View, Violation};
 use crate::proto::v1;
 use crate::proto::v1::provisioning_service_server::ProvisioningService;
+use crate::telemetry::call;
 
 /// Most questions of one batch.
 const BATCH: usize = 1000;
@@ -48,6 +49,7 @@ impl ProvisioningService for Provisioning {
         question.caller = caller.map(|caller| Arc::clone(&caller.name));
         let (input, view) = (question.input.clone(), question.view);
         let served = self.gate.check(question).await.map_err(status)?;
+        call::note(|notes| noted(&mut notes.decided, &served));
         Ok(Response::new(respond(&served, &input, view)))
     }
 
@@ -179,6 +181,7 @@ async fn answers(
         questions.push(question);
     }
     let answers = gate.check_all(questions, bulk, &|| checks.wait()).await;
+    call::note(|notes| noted_all(&mut notes.decided, &answers));
     let mut results = Vec::with_capacity(answers.len());
     for (at, (answer, shown)) in answers.into_iter().zip(shown).enumerate() {
         step(at).await;
@@ -200,6 +203,28 @@ async fn answers(
 async fn step(at: usize) {
     if at % AT_ONCE == AT_ONCE - 1 {
         tokio::task::yield_now().await;
+    }
+}
+
+/// Notes an answer, without what was asked.
+fn noted(decided: &mut call::Decided, served: &Served) {
+    let decision = &served.answer.decision;
+    let source = match served.served_from {
+        ServedFrom::LocalCache => call::Source::LocalCache,
+        ServedFrom::SharedCache => call::Source::SharedCache,
+        ServedFrom::Store => call::Source::Store,
+    };
+    let id = served.answer.decision_id.number();
+    let reasons = decision.reasons().into_iter();
+    decided.add(decision.verdict, reasons, id, source, served.answer.stale);
+}
+
+fn noted_all(decided: &mut call::Decided, answers: &[Result<Served, GateError>]) {
+    for answer in answers {
+        match answer {
+            Ok(served) => noted(decided, served),
+            Err(_) => decided.errors += 1,
+        }
     }
 }
 

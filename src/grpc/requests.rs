@@ -1,41 +1,34 @@
-//! One log line for each call, at level `debug` of the target `icpgate::requests`, and a span with
-//! the same fields around everything that is logged on the way.
+//! Has every call watched over: notes are taken while it is worked for, and told of when it is over.
 //!
 //! Stands outside all other layers, so that calls that are turned away are told of too. Costs nothing
-//! where the level is off. **Never here:** what was asked, or a token.
+//! where nothing is to be told. **Never here:** what was asked, or a token.
 
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use futures::future::{BoxFuture, Either};
 use http::{HeaderMap, Request, Response};
-use tokio::time::Instant;
+use pin_project_lite::pin_project;
 use tonic::Code;
 use tonic::body::Body;
 use tower::{Layer, Service};
-use tracing::{Instrument as _, Level, Span};
 
+use super::method::Kind;
 use crate::auth::methods;
+use crate::telemetry::call::{self, Notes};
+use crate::telemetry::requests::{Ended, Watch, watch};
 
-/// Longest identifier of a request that is taken from a caller, in octets.
-const LONGEST_ID: usize = 64;
-
-/// Header with the caller's own identifier of a request.
-const ID_HEADER: &str = "x-request-id";
+/// Services whose probes for health are not told of.
+const HEALTH: &str = "/grpc.health.v1.Health/";
 
 /// Wraps services in [`Requests`].
 #[derive(Clone)]
 pub(super) struct RequestsLayer {
-    numbers: Arc<AtomicU64>,
+    watch: Option<&'static Watch>,
 }
 
 impl RequestsLayer {
     pub(super) fn new() -> Self {
-        Self {
-            numbers: Arc::default(),
-        }
+        Self { watch: watch() }
     }
 }
 
@@ -45,103 +38,128 @@ impl<S> Layer<S> for RequestsLayer {
     fn layer(&self, inner: S) -> Requests<S> {
         Requests {
             inner,
-            numbers: Arc::clone(&self.numbers),
+            watch: self.watch,
         }
     }
 }
 
-/// A service whose calls are told of.
+/// A service whose calls are watched over.
 #[derive(Clone)]
 pub(super) struct Requests<S> {
     inner: S,
-    numbers: Arc<AtomicU64>,
+    watch: Option<&'static Watch>,
 }
 
 impl<S, B> Service<Request<B>> for Requests<S>
 where
     S: Service<Request<B>, Response = Response<Body>>,
-    S::Future: Send + 'static,
-    S::Error: 'static,
 {
     type Response = Response<Body>;
     type Error = S::Error;
-    type Future = Either<S::Future, BoxFuture<'static, Result<Response<Body>, S::Error>>>;
+    type Future = Watched<S::Future>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        if !tracing::enabled!(target: "icpgate::requests", Level::DEBUG) {
-            return Either::Left(self.inner.call(request));
-        }
-        // Paths are the caller's to choose; only those that there are shall stand in the log.
-        let method = methods::find(request.uri().path()).map_or("unknown", |method| method.path);
-        let span = tracing::debug_span!(
-            target: "icpgate::requests",
-            "call",
-            method,
-            request_id = %self.id(request.headers()),
-            caller = tracing::field::Empty,
-        );
-        let line = Line {
+        let mut record = Record {
+            watch: self.watch,
+            notes: None,
             code: None,
-            begun: Instant::now(),
-            span: span.clone(),
         };
-        let calling = span.in_scope(|| self.inner.call(request));
-        let calling = async move {
-            let mut line = line;
-            let answer = calling.await?;
-            line.code = code(answer.headers());
-            Ok(answer.map(|body| Body::new(Told { body, line })))
-        };
-        Either::Right(Box::pin(calling.instrument(span)))
-    }
-}
-
-impl<S> Requests<S> {
-    /// The caller's identifier of the request, if it is one, or a number of our own.
-    fn id(&self, headers: &HeaderMap) -> String {
-        let given = headers.get(ID_HEADER).and_then(|id| id.to_str().ok());
-        let fits = |id: &&str| {
-            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
-            (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(plain)
-        };
-        match given.filter(fits) {
-            Some(id) => id.to_owned(),
-            None => self.numbers.fetch_add(1, Ordering::Relaxed).to_string(),
+        let path = request.uri().path();
+        let lasts = Kind::of(path).lasts();
+        if let Some(watch) = self.watch {
+            // Paths are the caller's to choose; only those that there are shall be told.
+            let method = methods::find(path).map(|method| method.path);
+            record.notes = watch.begin(method, path.starts_with(HEALTH), request.headers());
+        }
+        let inner = call::within(&mut record.notes, || self.inner.call(request));
+        Watched {
+            inner: Some(inner),
+            record: Some(record),
+            lasts,
         }
     }
 }
 
-/// Notes on the span of a call who makes it.
-pub(super) fn note_caller(name: &str) {
-    Span::current().record("caller", name);
+pin_project! {
+    /// A call that is watched over.
+    pub(super) struct Watched<F> {
+        // `None` once it has ended.
+        #[pin]
+        inner: Option<F>,
+        // `None` once it was handed to the body of the answer.
+        record: Option<Record>,
+        // Whether the answer may be a stream, with whose end the call is over.
+        lasts: bool,
+    }
+
+    impl<F> PinnedDrop for Watched<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if let Some(record) = this.record {
+                // What ends with the call is part of it.
+                call::within(&mut record.notes, || this.inner.set(None));
+            }
+        }
+    }
 }
 
-/// The line of a call, written when it is over or given up.
-struct Line {
+impl<F, E> Future for Watched<F>
+where
+    F: Future<Output = Result<Response<Body>, E>>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let mut this = self.project();
+        let Some(inner) = this.inner.as_mut().as_pin_mut() else {
+            return Poll::Pending;
+        };
+        let Some(record) = this.record else {
+            return inner.poll(context);
+        };
+        let answer = ready!(call::within(&mut record.notes, || inner.poll(context)));
+        let Some(mut record) = this.record.take().filter(|record| record.notes.is_some()) else {
+            return Poll::Ready(answer);
+        };
+        // Whatever is kept by what answered is part of the call too.
+        call::within(&mut record.notes, || this.inner.set(None));
+        let answer = answer?;
+        record.code = code(answer.headers());
+        if *this.lasts && record.code.is_none() {
+            return Poll::Ready(Ok(answer.map(|body| Body::new(Told { body, record }))));
+        }
+        // One message that is there is sent by others than us.
+        record.code.get_or_insert(Code::Ok);
+        Poll::Ready(Ok(answer))
+    }
+}
+
+/// The record of a call, told when it is over or given up.
+struct Record {
+    watch: Option<&'static Watch>,
+    /// `None`: nothing is to be told.
+    notes: Option<Notes>,
     /// What the headers or trailers said; `None`: not yet.
     code: Option<Code>,
-    begun: Instant,
-    span: Span,
 }
 
-impl Drop for Line {
+impl Drop for Record {
     fn drop(&mut self) {
-        // Without a code the caller went away before the answer was whole.
-        let code = self.code.unwrap_or(Code::Cancelled);
-        let elapsed_us = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let _entered = self.span.enter();
-        tracing::debug!(target: "icpgate::requests", ?code, elapsed_us, "answered");
+        if let (Some(watch), Some(notes)) = (self.watch, self.notes.take()) {
+            // Without a code the caller went away before the answer was whole.
+            watch.over(notes, ended(self.code.unwrap_or(Code::Cancelled)));
+        }
     }
 }
 
 /// The body of an answer, with whose end the call is over.
 struct Told {
     body: Body,
-    line: Line,
+    record: Record,
 }
 
 impl http_body::Body for Told {
@@ -152,15 +170,12 @@ impl http_body::Body for Told {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<http_body::Frame<Self::Data>, Self::Error>>> {
-        let this = &mut *self;
-        let polled = {
-            let _entered = this.line.span.enter();
-            Pin::new(&mut this.body).poll_frame(context)
-        };
+        let Self { body, record } = &mut *self;
+        let polled = call::within(&mut record.notes, || Pin::new(body).poll_frame(context));
         if let Poll::Ready(Some(Ok(frame))) = &polled
             && let Some(trailers) = frame.trailers_ref()
         {
-            this.line.code = code(trailers).or(this.line.code);
+            record.code = code(trailers).or(record.code);
         }
         polled
     }
@@ -177,4 +192,34 @@ impl http_body::Body for Told {
 fn code(headers: &HeaderMap) -> Option<Code> {
     let code = headers.get("grpc-status")?;
     Some(Code::from_bytes(code.as_bytes()))
+}
+
+/// How a call ended, by its code: its name as gRPC writes it, whether that is an error of this side,
+/// and whether it is one that a person may want to know of.
+fn ended(code: Code) -> Ended {
+    let (code, is_error, failed) = match code {
+        Code::Ok => ("OK", false, false),
+        Code::Cancelled => ("CANCELLED", false, false),
+        Code::Unknown => ("UNKNOWN", true, true),
+        Code::InvalidArgument => ("INVALID_ARGUMENT", false, false),
+        Code::DeadlineExceeded => ("DEADLINE_EXCEEDED", true, true),
+        Code::NotFound => ("NOT_FOUND", false, false),
+        Code::AlreadyExists => ("ALREADY_EXISTS", false, false),
+        Code::PermissionDenied => ("PERMISSION_DENIED", false, false),
+        Code::ResourceExhausted => ("RESOURCE_EXHAUSTED", false, true),
+        Code::FailedPrecondition => ("FAILED_PRECONDITION", false, false),
+        Code::Aborted => ("ABORTED", false, false),
+        Code::OutOfRange => ("OUT_OF_RANGE", false, false),
+        // Strangers may ask for what is not there as often as they like.
+        Code::Unimplemented => ("UNIMPLEMENTED", true, false),
+        Code::Internal => ("INTERNAL", true, true),
+        Code::Unavailable => ("UNAVAILABLE", true, true),
+        Code::DataLoss => ("DATA_LOSS", true, true),
+        Code::Unauthenticated => ("UNAUTHENTICATED", false, false),
+    };
+    Ended {
+        code,
+        failed,
+        is_error,
+    }
 }

@@ -12,12 +12,18 @@ use crate::auth::{Exceeded, Refusal};
 use crate::gate::{GateError, LogFailure};
 use crate::intake::{ImportError, ImportFailure, Violation};
 use crate::store::StoreError;
+use crate::telemetry::call;
+use crate::telemetry::seldom::Seldom;
 
 /// `google.rpc.ErrorInfo.domain` of every error.
 const DOMAIN: &str = "icpgate";
 
 /// When to try again what failed for a passing reason.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// A store that does not answer is told of by what follows its change log; of calls that need it,
+/// only now and then.
+static AWAY: Seldom = Seldom::new(1, Duration::from_secs(10));
 
 /// When to come back where there was no place.
 const COME_BACK_AFTER: Duration = Duration::from_millis(200);
@@ -91,9 +97,26 @@ const LONGEST: usize = 1_500;
 
 fn store(error: &StoreError) -> Status {
     match error {
-        // The process ends, and another one, or this one started again, can do it.
+        // Of a key that was replaced: the process ends, and another one, or this one started again, can
+        // do it.
         StoreError::Unavailable { .. } | StoreError::KeyReplaced { .. } => {
-            note(error);
+            AWAY.tell(|more| {
+                let call::Shown {
+                    method,
+                    request_id,
+                    trace_id,
+                } = call::shown();
+                let (request_id, trace_id) = (request_id.as_deref(), trace_id.as_deref());
+                let error: &dyn std::error::Error = error;
+                tracing::warn!(
+                    error,
+                    method,
+                    request_id,
+                    trace_id,
+                    more,
+                    "a call needs the store, which does not answer"
+                );
+            });
             passing(Code::Unavailable, "STORE_UNAVAILABLE", error)
         }
         StoreError::Failed { .. }
@@ -239,7 +262,7 @@ pub(super) fn ending() -> Status {
     Status::with_error_details(Code::Unavailable, "the service is ending", details)
 }
 
-fn passing(code: Code, reason: &str, error: &dyn std::error::Error) -> Status {
+fn passing(code: Code, reason: &'static str, error: &dyn std::error::Error) -> Status {
     let mut details = info(reason);
     details.set_retry_info(Some(RETRY_AFTER));
     Status::with_error_details(code, error.to_string(), details)
@@ -255,10 +278,19 @@ fn internal(error: &(dyn std::error::Error + 'static)) -> Status {
     )
 }
 
+/// Tells operators of a call that failed, with everything that led to it. The line of the call has
+/// the same identifiers, and not the error once more.
 fn note(error: &(dyn std::error::Error + 'static)) {
-    tracing::error!(error, "a call failed");
+    let call::Shown {
+        method,
+        request_id,
+        trace_id,
+    } = call::shown();
+    let (request_id, trace_id) = (request_id.as_deref(), trace_id.as_deref());
+    tracing::error!(error, method, request_id, trace_id, "a call failed");
 }
 
-fn info(reason: &str) -> ErrorDetails {
+fn info(reason: &'static str) -> ErrorDetails {
+    call::note(|notes| notes.error = Some(reason));
     ErrorDetails::with_error_info(reason, DOMAIN, std::collections::HashMap::new())
 }

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use super::{Intake, Line, Violation};
 use crate::store::{NewRecord, Store, StoreError, Written};
+use crate::telemetry::call::{self, Part};
 
 /// Rejected lines that a report holds; more are counted only.
 pub const REJECTED_KEPT: usize = 10_000;
@@ -302,7 +303,7 @@ async fn write(store: &dyn Store, mut batch: Batch, at: Timestamp) -> Result<Don
     let written = if records.is_empty() {
         None
     } else {
-        Some(store.put(records, at).await?)
+        Some(call::timed(Part::Store, "put records", store.put(records, at)).await?)
     };
     Ok(Done {
         batch,

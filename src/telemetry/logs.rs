@@ -1,15 +1,18 @@
 //! Log lines: text or JSON, on standard error.
 //!
-//! **Absent on purpose:** metrics and traces; standard output belongs to the answers of commands.
+//! **Absent on purpose:** standard output belongs to the answers of commands.
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::config::{Log, LogFormat};
+use crate::config::{Log, LogFormat, LogRequests};
 
 /// What is written unless `log.level` says otherwise of the same module. The driver of Redis tells
 /// of every attempt to reach a node; that a server is lost or found again is told once, by us.
 const QUIET: &str = "redis=off";
+
+/// Target of the lines about calls.
+const REQUESTS: &str = "icpgate::requests";
 
 /// Logging cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +31,12 @@ pub enum TelemetryError {
 ///
 /// The level is not one, or this was called before.
 pub fn init(log: &Log) -> Result<(), TelemetryError> {
-    let filter = format!("{QUIET},{}", log.level.as_str());
+    // A key of their own says which calls are told of.
+    let requests = match log.requests {
+        LogRequests::All | LogRequests::Failed => "info",
+        LogRequests::Off => "off",
+    };
+    let filter = format!("{QUIET},{},{REQUESTS}={requests}", log.level.as_str());
     let filter = EnvFilter::try_new(filter).map_err(TelemetryError::Level)?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -44,4 +52,12 @@ pub fn init(log: &Log) -> Result<(), TelemetryError> {
         }
     };
     set.map_err(TelemetryError::AlreadySet)
+}
+
+/// Whether the level lets everything be told about calls, probes included.
+pub(super) fn debugs_requests(log: &Log) -> bool {
+    log.level.as_str().split(',').any(|directive| {
+        let (target, level) = directive.rsplit_once('=').unwrap_or(("", directive));
+        ["debug", "trace"].contains(&level.trim()) && REQUESTS.starts_with(target.trim())
+    })
 }
