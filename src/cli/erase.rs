@@ -159,13 +159,7 @@ fn whom(
     if let Some(number) = &args.subject_number {
         let year = jiff::tz::offset(8).to_datetime(now).year();
         let parsed = SubjectNumber::parse(number.trim(), year);
-        let problem = |error| {
-            usage(explain::numbers::number_error(
-                &error,
-                number,
-                Language::English,
-            ))
-        };
+        let problem = |error| usage(number_error(&error, Language::English));
         return parsed.map(Whom::Subject).map_err(problem);
     }
     if let Some(domain) = &args.domain {

@@ -228,7 +228,7 @@ async fn in_force(config: &Config, keys: &Keys) -> Result<Option<usize>, Failure
     Ok(Some(count))
 }
 
-fn show(form: Output, file: &PathBuf, keys: &Keys, in_force: Option<usize>) -> Result<(), Failure> {
+fn show(form: Output, file: &Path, keys: &Keys, in_force: Option<usize>) -> Result<(), Failure> {
     let listed = Listed {
         file,
         keys: (1..)
