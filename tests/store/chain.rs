@@ -65,16 +65,16 @@ pub(crate) fn records(sealer: &Sealer) -> Vec<Record> {
         text(&name(sealer)),
     );
     let subject = format!(
-        r#"{{"Subject":{{"subject_number":"京ICP备10000001号","name":{name},"nature":"Enterprise",
-        "entity":"Domestic","certificate":{company},"status":"Active",
-        "people":[{{"role":"Principal","name":{name},"certificate":{person}}},
-            {{"role":"Webmaster","name":null,"certificate":null}}],
+        r#"{{"Subject":{{"subject_number":"京ICP备10000001号","name":{name},"nature":"ENTERPRISE",
+        "entity":"DOMESTIC","certificate":{company},"status":"ACTIVE",
+        "people":[{{"role":"PRINCIPAL","name":{name},"certificate":{person}}},
+            {{"role":"WEBMASTER","name":null,"certificate":null}}],
         "parents":[{{"certificate":{company},"share_basis_points":5100}}]}}}}"#
     );
     let licence = format!(
         r#"{{"Licence":{{"licence_number":"京B2-20090001","holder_name":{name},
         "holder_certificate":{company},"businesses":[],"issued_on":null,"expires_on":null,
-        "status":"Active"}}}}"#
+        "status":"ACTIVE"}}}}"#
     );
     let registration = format!(
         r#"{{"Registration":{{"domain":"a.cn","registrar":"","registrar_approved":null,
@@ -83,11 +83,11 @@ pub(crate) fn records(sealer: &Sealer) -> Vec<Record> {
         "expires_at":null}}}}"#
     );
     let block = format!(
-        r#"{{"Block":{{"list":"Authority","target":{{"Certificate":{person}}},"reason":"",
+        r#"{{"Block":{{"list":"AUTHORITY","target":{{"Certificate":{person}}},"reason":"",
         "since":null,"until":null}}}}"#
     );
     let approval = format!(
-        r#"{{"Approval":{{"sector":"News","approval_number":"1",
+        r#"{{"Approval":{{"sector":"NEWS","approval_number":"1",
         "holder":{{"Certificate":{company}}},"expires_on":null}}}}"#
     );
     [subject, licence, registration, block, approval]

@@ -38,7 +38,7 @@ async fn reseal(store: &dyn Upkeep) -> Revision {
 
 pub(crate) fn profile(applicant: Option<SealedCertificate>) -> Profile {
     let mut profile: Profile = serde_json::from_value(serde_json::json!({
-        "domain": "a.cn", "product": "Cdn", "service_area": "Mainland", "purpose": "PreFiling",
+        "domain": "a.cn", "product": "CDN", "service_area": "MAINLAND", "purpose": "PRE_FILING",
         "site": {"payment_enabled": false, "business_model": null, "sectors": [],
             "live_since": null},
         "claimed_filing_number": null, "origin_host": null, "origin_in_mainland": null,
@@ -49,7 +49,7 @@ pub(crate) fn profile(applicant: Option<SealedCertificate>) -> Profile {
     .unwrap();
     let applicant = applicant.map(|certificate| {
         let new: NewApplicant = serde_json::from_value(serde_json::json!({
-            "nature": "Individual", "entity": "Domestic", "name": null,
+            "nature": "INDIVIDUAL", "entity": "DOMESTIC", "name": null,
             "certificate": certificate, "province": null, "people": [],
         }))
         .unwrap();
