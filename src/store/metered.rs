@@ -66,6 +66,7 @@ pub(super) fn failure(error: &StoreError) -> Failure {
         StoreError::Failed { .. }
         | StoreError::Inconsistent { .. }
         | StoreError::KeyChanged { .. }
+        | StoreError::KeyReplaced { .. }
         | StoreError::MigrationsPending { .. }
         | StoreError::TooNew { .. }
         | StoreError::Unusable { .. } => Failure::Failed,
