@@ -61,7 +61,7 @@ async fn behaviour_17_orders_keep_their_capacity_and_the_rest_is_told_to_come_ba
     let alone = orders(gate, PLACES, LASTS).await;
     assert_eq!(alone.refused, 0, "{alone:?}");
     let stop = Arc::new(AtomicBool::new(false));
-    let mut others = bulk(gate, &stop).await;
+    let mut others = bulk(gate, &stop);
     let pace = Duration::from_secs_f64(1.0 / (alone.per_second() * 3.0));
     let crowd = flood(gate, pace, LASTS).await;
     stop.store(true, Ordering::Relaxed);
@@ -180,7 +180,7 @@ async fn order(mut client: ProvisioningServiceClient<Channel>) -> Option<Duratio
 }
 
 /// Batches and screenings that go on until they are told to stop; each tells how many were answered.
-async fn bulk(gate: &Gate, stop: &Arc<AtomicBool>) -> JoinSet<usize> {
+fn bulk(gate: &Gate, stop: &Arc<AtomicBool>) -> JoinSet<usize> {
     let mut tasks = JoinSet::new();
     for caller in 0..4 {
         let mut client = gate.provisioning();
