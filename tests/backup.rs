@@ -234,15 +234,17 @@ async fn a_copy_of_the_file_answers_alike() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dump_of_the_database_answers_alike() {
-    let Some(programs) = postgres::programs() else {
-        // A server of somebody else was named, and there are no programs to copy it with.
-        eprintln!("NOT TESTED: pg_dump and pg_restore are not here");
+    // One of its own: a dump wants the programs of the server's version.
+    let (Some(server), Some(programs)) = (
+        postgres::Server::start(postgres::Setup::default()).await,
+        postgres::programs(),
+    ) else {
         return;
     };
     let home = tempfile::tempdir().unwrap();
     let (records, domains) = registry(home.path());
     let key = home.path().join("privacy.key");
-    let (from, to) = (postgres::database().await, postgres::database().await);
+    let (from, to) = (server.database().await, server.database().await);
     let settings = vec![
         ("store.url", from.clone()),
         ("privacy.key_file", text(&key)),
