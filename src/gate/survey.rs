@@ -38,8 +38,11 @@ impl Gate {
     ///
     /// The store does not answer.
     pub async fn count_records(&self) -> Result<(), StoreError> {
-        for (kind, count) in self.store.counts().await? {
-            RECORDS.set_count((kind,), count);
+        let counts = self.store.counts().await?;
+        for kind in RecordKind::ALL {
+            // Kinds that were never written are left out.
+            let count = counts.iter().find(|(counted, _)| counted == kind);
+            RECORDS.set_count((*kind,), count.map_or(0, |(_, count)| *count));
         }
         let found = self.store.find(&[], Freshness::Any).await?;
         for (kind, at) in found.synced_at {

@@ -414,6 +414,7 @@ mod tests {
     use tokio_util::task::TaskTracker;
 
     use super::*;
+    use crate::telemetry::metrics::label::CallKind;
 
     const CHECK: &str = "/icpgate.v1.ProvisioningService/CheckProvisioning";
     const BATCH: &str = "/icpgate.v1.ProvisioningService/BatchCheckProvisioning";
@@ -514,6 +515,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn calls_wait_and_then_are_told_to_come_back() {
         let mut scene = Scene::new();
+        let counted = || {
+            let of = |why| RPC_SHED.get((CallKind::Check, why));
+            (of(Shed::QueueFull), of(Shed::Waited))
+        };
+        let before = counted();
         // Eight work, four wait, the others are told at once.
         for _ in 0..14 {
             scene.call(CHECK);
@@ -526,6 +532,9 @@ mod tests {
         assert_eq!(scene.next(1).await, [(CHECK, true)]);
         assert_eq!(scene.next(3).await, [(CHECK, false); 3]);
         assert!(begin.elapsed() >= Duration::from_secs(1));
+        // Other tests of this process turn calls away too.
+        let after = counted();
+        assert!(after.0 >= before.0 + 2 && after.1 >= before.1 + 3);
         scene.words.add_permits(8);
         assert_eq!(scene.next(8).await, [(CHECK, true); 8]);
     }

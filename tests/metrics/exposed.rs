@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use http::uri::PathAndQuery;
+use icpgate::clock::{Clock as _, SystemClock};
 use icpgate::proto::v1;
 use icpgate::telemetry::metrics::LIST;
 use tonic::Code;
@@ -88,14 +89,19 @@ async fn call(gate: &Gate, path: &str) -> Code {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_had_traffic_shows_the_whole_list_and_nothing_else() {
-    let gate = Gate::start(Vec::new()).await;
+    let gate = Gate::start(vec![("metrics.data_interval", "50ms".to_owned())]).await;
+    gate.put(vec![registration("shop.example.cn".to_owned(), 24)])
+        .await
+        .unwrap();
     gate.check(question("shop.example.cn")).await.unwrap();
     let families = until("records were counted and surveyed", async || {
         let families = scrape(&gate).await;
-        let surveyed = !families["icpgate_survey_timestamp_seconds"]
-            .samples
-            .is_empty();
-        surveyed.then_some(families)
+        let told = [
+            "icpgate_survey_timestamp_seconds",
+            "icpgate_last_sync_timestamp_seconds",
+        ];
+        let told = told.iter().all(|name| !families[*name].samples.is_empty());
+        told.then_some(families)
     })
     .await;
     let listed: BTreeSet<&str> = LIST.iter().map(|metric| metric.base()).collect();
@@ -186,7 +192,7 @@ async fn counts_are_those_of_the_traffic() {
     is("icpgate_rpc_duration_seconds_count", &ok, 10.0);
     let malformed = [("method", CHECK), ("code", "INVALID_ARGUMENT")];
     is("icpgate_rpc_duration_seconds_count", &malformed, 1.0);
-    is("icpgate_rpc_calls_in_flight", &[], 0.0);
+    is("icpgate_rpc_in_flight_calls", &[("method", CHECK)], 0.0);
     is("icpgate_rpc_deadline_left_seconds_count", &[], 1.0);
     is("icpgate_rpc_deadline_left_seconds_sum", &[], 7.0);
     is(
@@ -322,7 +328,16 @@ async fn a_redis_that_is_not_there_is_shown_as_an_open_breaker() {
     .await;
 }
 
-fn record(json: serde_json::Value) -> v1::Record {
+/// A registration that ends in so many hours.
+fn registration(name: String, hours: i64) -> v1::Record {
+    let ends = SystemClock.now() + jiff::SignedDuration::from_hours(hours);
+    let json = serde_json::json!({
+        "registration": {
+            "domain": name, "registrar": "r", "expiresAt": ends.to_string(),
+            "registrant": {"redacted": true},
+        },
+        "source": "test",
+    });
     serde_json::from_value(json).unwrap()
 }
 
@@ -333,17 +348,6 @@ async fn what_ends_soon_is_counted_by_a_survey() {
         ("metrics.survey_interval", "50ms".to_owned()),
     ];
     let gate = Gate::start(settings).await;
-    let now = jiff::Zoned::now();
-    let registration = |name: String, hours: i64| {
-        let ends = now.timestamp() + jiff::SignedDuration::from_hours(hours);
-        record(serde_json::json!({
-            "registration": {
-                "domain": name, "registrar": "r", "expiresAt": ends.to_string(),
-                "registrant": {"redacted": true},
-            },
-            "source": "test",
-        }))
-    };
     // More than one page of the survey.
     let mut records: Vec<v1::Record> = (0..600)
         .map(|number| registration(format!("n{number}.cn"), 24 * 3))

@@ -19,6 +19,7 @@ mod exposed;
 mod listener;
 mod page;
 mod parse;
+mod pushed;
 mod web;
 
 #[path = "../servers"]

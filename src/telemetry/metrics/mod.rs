@@ -10,6 +10,7 @@ pub mod kinds;
 pub mod label;
 pub mod list;
 pub mod names;
+pub mod otlp;
 mod process;
 mod reference;
 mod text;
