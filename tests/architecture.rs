@@ -187,6 +187,25 @@ const BANS: &[Ban] = &[
               the gate's business",
     },
     Ban {
+        room: "src/telemetry",
+        but: &[],
+        names: &[
+            "sqlx",
+            "redis",
+            "crate::auth",
+            "crate::cache",
+            "crate::cli",
+            "crate::gate",
+            "crate::grpc",
+            "crate::intake",
+            "crate::proto",
+            "crate::store",
+            "crate::bootstrap",
+        ],
+        why: "what is told about calls has fields of its own: what knows nothing of a question \
+              cannot tell it",
+    },
+    Ban {
         room: "src/workers",
         but: &[],
         names: &[
