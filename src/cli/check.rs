@@ -190,7 +190,7 @@ fn request(args: &CheckArgs) -> v1::CheckProvisioningRequest {
 /// The number of a member on the wire, found by its name, which both sides share.
 macro_rules! on_the_wire {
     ($($name:ident: $set:ident, $prefix:literal;)+) => {
-        $(fn $name(member: codes::$set) -> i32 {
+        $(pub(super) fn $name(member: codes::$set) -> i32 {
             let name = format!(concat!($prefix, "_{}"), member);
             v1::$set::from_str_name(&name).map_or(0, i32::from)
         })+
@@ -215,6 +215,6 @@ on_the_wire! {
     domain_control: DomainControl, "DOMAIN_CONTROL";
 }
 
-fn span(text: &str) -> Result<Duration, String> {
+pub(super) fn span(text: &str) -> Result<Duration, String> {
     Duration::read(text).ok_or_else(|| format!("give {}", Duration::EXPECTED))
 }

@@ -6,8 +6,8 @@ use super::config::ConfigCommand;
 use super::exit::{self, Failure, OrExit as _};
 use super::policy::PolicyCommand;
 use super::{
-    Cli, Command, backup, check, completions, config, doctor, erase, generate, health, import,
-    keys, number, output, policy, remote,
+    Cli, Command, backup, canary, check, completions, config, doctor, erase, generate, health,
+    import, keys, number, output, policy, remote,
 };
 use crate::bootstrap::{self, Parts};
 use crate::clock::Clock;
@@ -24,13 +24,13 @@ use crate::telemetry;
 pub async fn dispatch(cli: &Cli, clock: Arc<dyn Clock>) -> Result<u8, Failure> {
     match &cli.command {
         Command::Backup(args) => backup::run(args, &cli.load_config()?.config).await,
+        Command::Canary(args) => {
+            let (url, access) = server(cli, args.server.as_deref())?;
+            canary::run(args, &url, &access).await
+        }
         Command::Check(args) => {
-            let config = cli.load_config()?.config;
-            let url = match &args.server {
-                Some(url) => url.clone(),
-                None => remote::url_of(&config.grpc),
-            };
-            check::run(args, &url, &remote::Access::read(&config.client)?).await
+            let (url, access) = server(cli, args.server.as_deref())?;
+            check::run(args, &url, &access).await
         }
         Command::Completions(args) => completions::run(args),
         Command::Config(args) => match &args.command {
@@ -121,6 +121,13 @@ pub async fn dispatch(cli: &Cli, clock: Arc<dyn Clock>) -> Result<u8, Failure> {
             Ok(exit::SUCCESS)
         }
     }
+}
+
+/// The server to ask, and what to show to it.
+fn server(cli: &Cli, given: Option<&str>) -> Result<(String, remote::Access), Failure> {
+    let config = cli.load_config()?.config;
+    let url = given.map_or_else(|| remote::url_of(&config.grpc), str::to_owned);
+    Ok((url, remote::Access::read(&config.client)?))
 }
 
 async fn open(config: &Config, migrate: bool) -> Result<Parts, Failure> {

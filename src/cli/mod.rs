@@ -6,6 +6,7 @@
 //! Start at [`parse`], then [`dispatch()`].
 
 pub mod backup;
+pub mod canary;
 pub mod check;
 pub mod completions;
 pub mod config;
@@ -79,6 +80,8 @@ pub enum Command {
     Serve(serve::ServeArgs),
     /// Ask a running server whether a domain may be provisioned
     Check(Box<check::CheckArgs>),
+    /// Ask a running server for names whose answers are known
+    Canary(canary::CanaryArgs),
     /// Load records from a file of one JSON record a line
     Import(import::ImportArgs),
     /// Tell what is held about a person, and erase it
