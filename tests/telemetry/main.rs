@@ -6,6 +6,7 @@ mod collector;
 #[cfg(test)]
 mod requests;
 #[cfg(test)]
+#[expect(dead_code, reason = "other tests use more of it")]
 #[path = "../servers"]
 mod servers {
     pub(crate) mod gate;

@@ -47,7 +47,7 @@ async fn line_of(gate: &Gate, id: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_calls_have_one_line_with_everything() {
-    let gate = gate(settings("all", "off")).await;
+    let gate = gate(settings("all", "info")).await;
     let mut client = gate.provisioning();
     let headers = [("x-request-id", "first"), ("traceparent", PARENT)];
     let answer = client
