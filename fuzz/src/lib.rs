@@ -6,6 +6,7 @@
 
 pub mod cache_value;
 pub mod domain_name;
+pub mod frames;
 pub mod identity;
 pub mod import_lines;
 pub mod numbers;

@@ -1,5 +1,8 @@
 //! Records through the edge: taken in, refused, given out, read from files, imported.
 
+#[cfg(target_os = "linux")]
+#[cfg(test)]
+mod bombs;
 #[cfg(test)]
 mod files;
 #[cfg(test)]

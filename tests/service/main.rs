@@ -44,8 +44,6 @@ mod put;
 #[cfg(test)]
 mod recorded;
 #[cfg(test)]
-mod redaction;
-#[cfg(test)]
 mod sample;
 #[cfg(test)]
 mod screen;
