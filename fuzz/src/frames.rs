@@ -11,6 +11,7 @@ mod script;
 mod seen;
 
 use std::cell::{Cell, RefCell};
+use std::mem::ManuallyDrop;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Once};
@@ -70,7 +71,10 @@ const SIGN_WITHIN: Duration = Duration::from_millis(3);
 const ASKED: usize = 5;
 
 thread_local! {
-    static WORLD: RefCell<Option<World>> = const { RefCell::new(None) };
+    // Never dropped with its thread, where a runtime cannot end any more: see `finish`.
+    static WORLD: RefCell<Option<ManuallyDrop<World>>> = const { RefCell::new(None) };
+    /// Where the store is; removed with the thread.
+    static FOLDER: RefCell<Option<TempDir>> = const { RefCell::new(None) };
     static PANICS: Cell<u32> = const { Cell::new(0) };
 }
 
@@ -104,7 +108,7 @@ pub fn run(input: &[u8]) {
 #[must_use = "whoever wants no outcome runs `run`"]
 pub fn outcome(input: &[u8]) -> Outcome {
     WORLD.with_borrow_mut(|world| {
-        let world = world.get_or_insert_with(World::new);
+        let world = world.get_or_insert_with(|| ManuallyDrop::new(World::new()));
         let panics = PANICS.get();
         let outcome = world.meet(input);
         assert_eq!(PANICS.get(), panics, "a task panicked");
@@ -118,9 +122,10 @@ pub fn outcome(input: &[u8]) -> Outcome {
 ///
 /// Where it does not.
 pub fn finish() {
-    let Some(mut world) = WORLD.take() else {
+    let Some(world) = WORLD.take() else {
         return;
     };
+    let mut world = ManuallyDrop::into_inner(world);
     world.settle();
     world.stop.cancel();
     let World {
@@ -145,8 +150,6 @@ struct World {
     runs: u32,
     serving: JoinSet<()>,
     stop: CancellationToken,
-    // Last, so that it is there until the store is closed.
-    _folder: TempDir,
 }
 
 /// A connection whose peer stays and says nothing.
@@ -166,6 +169,7 @@ impl World {
         let folder = tempfile::tempdir().expect("a folder is made");
         let stop = CancellationToken::new();
         let (address, serving) = runtime.block_on(serve(folder.path(), &stop));
+        FOLDER.set(Some(folder));
         let beside = runtime.block_on(async {
             let endpoint = Endpoint::from_shared(format!("http://{address}"));
             ProvisioningServiceClient::new(endpoint.expect("an address").connect_lazy())
@@ -179,7 +183,6 @@ impl World {
             runs: 0,
             serving,
             stop,
-            _folder: folder,
         };
         world.runtime.block_on(ask(&mut world.beside));
         world.tasks = world.runtime.metrics().num_alive_tasks();

@@ -1,7 +1,7 @@
 //! Reads what left the process: tables, keys, messages, files.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{Ipv4Addr, TcpStream};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -95,6 +95,24 @@ pub(crate) fn redis(server: &Redis) -> Vec<Read> {
     read
 }
 
+/// Pages that are served over HTTP, with their headers.
+pub(crate) fn pages(address: SocketAddr) -> Vec<Read> {
+    let pages = ["/metrics", "/healthz", "/readyz", "/version", "/nothing"];
+    pages
+        .iter()
+        .map(|page| {
+            let mut stream = TcpStream::connect(address).unwrap();
+            let request =
+                format!("GET {page} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+            stream.write_all(request.as_bytes()).unwrap();
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).unwrap();
+            assert!(answer.starts_with(b"HTTP/1.1 "), "{page}");
+            ((*page).to_owned(), answer)
+        })
+        .collect()
+}
+
 /// All files under a folder.
 pub(crate) fn files(folder: &Path) -> Vec<Read> {
     let mut read = Vec::new();
@@ -149,10 +167,8 @@ fn unescaped(line: &[u8]) -> Vec<u8> {
         let escaped = rest.strip_prefix(br"\x").and_then(|digits| digits.get(..2));
         let octet =
             escaped.and_then(|digits| u8::from_str_radix(str::from_utf8(digits).ok()?, 16).ok());
-        (rest, _) = match octet {
-            Some(octet) => (&rest[4..], octets.push(octet)),
-            None => (behind, octets.push(first)),
-        };
+        octets.push(octet.unwrap_or(first));
+        rest = if octet.is_some() { &rest[4..] } else { behind };
     }
     octets.push(b'\n');
     octets

@@ -59,7 +59,16 @@ const TAIWAN: &str = "77345618";
 
 /// What is searched for.
 pub(crate) fn planted(key: &[u8], tokens: &[String]) -> Vec<Planted> {
-    const OF_THE_CALLER: &[Place] = &[Place::Store, Place::Answers];
+    const OF_THE_CALLER: &[Place] = &[Place::Answers, Place::Store];
+    const ASKED_ABOUT: &[Place] = &[Place::Answers, Place::Commands, Place::Redis, Place::Store];
+    const EVERYWHERE: &[Place] = &[
+        Place::Answers,
+        Place::Commands,
+        Place::Log,
+        Place::Pages,
+        Place::Redis,
+        Place::Store,
+    ];
     let mut planted: Vec<Planted> = PERSONAL
         .iter()
         .map(|(what, value)| Planted::new(what, *value, &[]))
@@ -72,23 +81,12 @@ pub(crate) fn planted(key: &[u8], tokens: &[String]) -> Vec<Planted> {
         Planted::new("a password that is wrong", WRONG_PASSWORD, &[]),
         Planted::new("an account of a customer", ACCOUNT, OF_THE_CALLER),
         Planted::new("an order", ORDER, OF_THE_CALLER),
+        // What is asked about is told to whoever asks, and stands in no log and no label.
+        Planted::new("a domain", "probe-org.cn", ASKED_ABOUT),
+        Planted::new("a filing number", "京ICP备2024998002号", ASKED_ABOUT),
         // Not secret: what is read is read rightly if these are found.
-        Planted::new(
-            "a service",
-            "ProvisioningService",
-            &[
-                Place::Answers,
-                Place::Commands,
-                Place::Log,
-                Place::Redis,
-                Place::Store,
-            ],
-        ),
-        Planted::new(
-            "an organisation",
-            ORGANISATION,
-            &[Place::Answers, Place::Commands, Place::Redis, Place::Store],
-        ),
+        Planted::new("an organisation", ORGANISATION, ASKED_ABOUT),
+        Planted::new("a service", "ProvisioningService", EVERYWHERE),
     ]);
     for token in tokens {
         for part in token.split('.').skip(1) {

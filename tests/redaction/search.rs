@@ -18,6 +18,8 @@ pub(crate) enum Place {
     Commands,
     /// Log lines at the most talkative level.
     Log,
+    /// Pages for operators and their tools, metrics above all.
+    Pages,
     /// What is sent to Redis, and what stands there.
     Redis,
     /// Every column of every table, and files of the store.
@@ -120,6 +122,44 @@ impl Searcher {
         assert!(self.planted.iter().any(|planted| planted.what == what));
         let mut found = self.all(octets).into_iter();
         found.any(|found| self.planted[found.planted].what == what)
+    }
+}
+
+/// What was found where it may not stand, gathered so that one finding does not hide the others.
+pub(crate) struct Search<'a> {
+    searcher: &'a Searcher,
+    astray: BTreeSet<String>,
+    seen: Vec<Vec<u8>>,
+}
+
+impl<'a> Search<'a> {
+    pub(crate) fn new(searcher: &'a Searcher) -> Self {
+        Self {
+            searcher,
+            astray: BTreeSet::new(),
+            seen: Vec::new(),
+        }
+    }
+
+    pub(crate) fn look(&mut self, place: Place, what: &str, octets: &[u8]) {
+        for found in self.searcher.astray(place, octets) {
+            self.astray.insert(format!("{place:?}: {what}: {found}"));
+        }
+        self.seen.push(octets.to_vec());
+    }
+
+    /// Holds that values were seen since the last time: what is read is what was written.
+    pub(crate) fn saw(&mut self, values: &[&str]) {
+        let seen = std::mem::take(&mut self.seen);
+        for what in values {
+            let sees = seen.iter().any(|seen| self.searcher.sees(what, seen));
+            assert!(sees, "{what} is not seen where it stands");
+        }
+    }
+
+    pub(crate) fn end(self) {
+        let astray = &self.astray;
+        assert!(astray.is_empty(), "{astray:#?}");
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 
 use icpgate::proto;
@@ -25,7 +26,7 @@ use crate::planted::{
     self, DATABASE_PASSWORD, REDIS_PASSWORD, WRONG_PASSWORD, broken_lines, questions, records,
     refused, refused_question,
 };
-use crate::search::{Place, Searcher};
+use crate::search::{Place, Search, Searcher};
 use crate::servers::gate::{Gate, Settings, Signal, until};
 use crate::servers::postgres;
 use crate::servers::redis::{Redis, free_port};
@@ -110,6 +111,11 @@ async fn walk(url: Option<String>, form: &str) {
         search.look(Place::Commands, &what, &printed);
     }
     search.saw(&["an organisation"]);
+    if let Some(address) = pages_address(&gate.log()) {
+        for (what, page) in places::pages(address) {
+            search.look(Place::Pages, &what, &page);
+        }
+    }
     for (what, value) in places::redis(&world.redis) {
         search.look(Place::Redis, &what, &value);
     }
@@ -127,44 +133,6 @@ async fn walk(url: Option<String>, form: &str) {
     search.look(Place::Log, "the log", log.as_bytes());
     search.saw(&["a service"]);
     search.end();
-}
-
-/// What was found where it may not stand, gathered so that one finding does not hide the others.
-struct Search<'a> {
-    searcher: &'a Searcher,
-    astray: BTreeSet<String>,
-    seen: Vec<Vec<u8>>,
-}
-
-impl<'a> Search<'a> {
-    fn new(searcher: &'a Searcher) -> Self {
-        Self {
-            searcher,
-            astray: BTreeSet::new(),
-            seen: Vec::new(),
-        }
-    }
-
-    fn look(&mut self, place: Place, what: &str, octets: &[u8]) {
-        for found in self.searcher.astray(place, octets) {
-            self.astray.insert(format!("{place:?}: {what}: {found}"));
-        }
-        self.seen.push(octets.to_vec());
-    }
-
-    /// Holds that values were seen since the last time: what is read is what was written.
-    fn saw(&mut self, values: &[&str]) {
-        let seen = std::mem::take(&mut self.seen);
-        for what in values {
-            let sees = seen.iter().any(|seen| self.searcher.sees(what, seen));
-            assert!(sees, "{what} is not seen where it stands");
-        }
-    }
-
-    fn end(self) {
-        let astray = &self.astray;
-        assert!(astray.is_empty(), "{astray:#?}");
-    }
 }
 
 impl World {
@@ -471,6 +439,13 @@ fn clients(gate: &Gate, token: Option<&String>) -> (Provisioning, Records) {
         RecordServiceClient::with_interceptor(gate.channel(), bearer)
             .max_decoding_message_size(usize::MAX),
     )
+}
+
+/// Where pages are served, by what the log says of it.
+fn pages_address(log: &str) -> Option<SocketAddr> {
+    let (_, behind) = log.split_once("serving HTTP on ")?;
+    let end = behind.find(|char: char| char.is_whitespace() || char == '"');
+    behind.get(..end?)?.parse().ok()
 }
 
 /// The methods of this program's services.

@@ -44,9 +44,9 @@ pub(super) fn person(name: &str) -> String {
     }
     let simplified: String = name.chars().map(crate::script::simplify).take(2).collect();
     let compound = COMPOUND_SURNAMES.contains(&simplified.as_str());
-    // Punctuation stays as it is, so it does not hide a name of one character.
-    let length = name.chars().filter(|&c| hide(c) == '*').count();
-    let shown = match (length, compound) {
+    // Signs hide nothing: beside them a name of one character would be shown whole.
+    let letters = name.chars().filter(|c| c.is_alphanumeric()).count();
+    let shown = match (letters, compound) {
         (1, _) => 0,
         (3.., true) => 2,
         (_, _) => 1,
