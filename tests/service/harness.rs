@@ -130,7 +130,7 @@ impl Server {
         });
         let follower =
             icpgate::workers::follow(Arc::clone(&gate), config.cache.poll_interval, stop.clone());
-        tasks.spawn(follower);
+        tasks.spawn(async move { follower.await.expect("the log is followed") });
         if let Some(following) = bootstrap::follow_policy(&config, &gate, stop.clone()) {
             tasks.spawn(following);
         }
