@@ -7,19 +7,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use icpgate_policy::codes::{BlockList, RecordKind};
+use icpgate_policy::codes::RecordKind;
 use icpgate_policy::domain_name;
 use icpgate_policy::identity::{Digest, SealedCertificate};
 use icpgate_policy::numbers::SubjectNumber;
-use icpgate_policy::personal;
-use icpgate_policy::records::{
-    ApprovalHolder, Block, BlockTarget, Handle, Record, Registration, ShownNumber,
-};
+use icpgate_policy::records::{Handle, Record, Registration, ShownNumber};
 use icpgate_policy::request::{Applicant, Profile};
 use jiff::Timestamp;
 
 use super::StoreError;
 use super::encoding::{self, Contents};
+use super::person::{About, about, nobodys, same, stays, without, without_masks};
 use super::upkeep::{Erase, Erased, Whom};
 
 /// A version as its row says.
@@ -153,15 +151,6 @@ struct Plan {
     /// Their certificates.
     certificates: Vec<SealedCertificate>,
     traces: BTreeSet<Trace>,
-}
-
-/// How a record stands to a certificate.
-enum About {
-    /// It is the holder's own.
-    Own,
-    /// It names the holder among others.
-    Mention,
-    Nothing,
 }
 
 impl Plan {
@@ -493,109 +482,4 @@ fn record_left(version: &Found) -> Result<Option<Record>, StoreError> {
         return Ok(None);
     }
     record(version).map(Some)
-}
-
-fn same(a: &SealedCertificate, b: &SealedCertificate) -> bool {
-    a.kind == b.kind && a.digest == b.digest
-}
-
-fn about(record: &Record, certificate: &SealedCertificate) -> About {
-    let own = match record {
-        Record::Subject(subject) => same(&subject.certificate, certificate),
-        Record::Licence(licence) => same(&licence.holder_certificate, certificate),
-        Record::Block(block) => match &block.target {
-            BlockTarget::Certificate(target) => same(target, certificate),
-            BlockTarget::Domain(_) => false,
-        },
-        Record::Approval(approval) => match &approval.holder {
-            ApprovalHolder::Certificate(holder) => same(holder, certificate),
-            ApprovalHolder::Domain(_) => false,
-        },
-        Record::Registration(_)
-        | Record::Service(_)
-        | Record::Access(_)
-        | Record::Application(_)
-        | Record::PublicSecurityFiling(_)
-        | Record::DisplayObservation(_) => false,
-    };
-    if own {
-        return About::Own;
-    }
-    let mut mentioned = false;
-    personal::in_record(&mut record.clone(), &mut |sealed| {
-        if let icpgate_policy::identity::Sealed::Certificate(here) = sealed {
-            mentioned |= same(here, certificate);
-        }
-    });
-    if mentioned {
-        About::Mention
-    } else {
-        About::Nothing
-    }
-}
-
-/// A record without a person that it names among others.
-fn without(record: Record, certificate: &SealedCertificate) -> Record {
-    match record {
-        Record::Subject(mut subject) => {
-            subject.people.retain(|person| {
-                let one = person.certificate.as_ref();
-                !one.is_some_and(|one| same(one, certificate))
-            });
-            subject
-                .parents
-                .retain(|parent| !same(&parent.certificate, certificate));
-            Record::Subject(subject)
-        }
-        Record::Registration(registration) => nobodys(registration),
-        Record::Service(_)
-        | Record::Access(_)
-        | Record::Application(_)
-        | Record::Licence(_)
-        | Record::Block(_)
-        | Record::Approval(_)
-        | Record::PublicSecurityFiling(_)
-        | Record::DisplayObservation(_) => record,
-    }
-}
-
-/// A registration that says as little of its registrant as one that the registry hides.
-fn nobodys(registration: Registration) -> Record {
-    Record::Registration(Registration {
-        registrant_name: None,
-        registrant_certificate: None,
-        redacted: true,
-        ..registration
-    })
-}
-
-/// Whether a block outlasts its subject's wish: it would be worth nothing if whoever is blocked
-/// could have it erased. One that has ended has no more purpose.
-fn stays(block: &Block, erase: &Erase, now: Timestamp) -> bool {
-    let in_force = block.until.is_none_or(|until| now < until);
-    in_force
-        && match block.list {
-            BlockList::Authority => true,
-            BlockList::Provider => !erase.provider_blocks,
-        }
-}
-
-/// An answer with stars in place of each mask, octet for octet, so that the lengths in it stay true;
-/// `None` where it holds none.
-fn without_masks(answer: &[u8], masks: &BTreeSet<&str>) -> Option<Vec<u8>> {
-    let mut cleaned = answer.to_vec();
-    for mask in masks.iter().map(|mask| mask.as_bytes()) {
-        let mut from = 0;
-        while let Some(place) = cleaned.get(from..).and_then(|rest| {
-            rest.windows(mask.len().max(1))
-                .position(|here| here == mask)
-        }) {
-            let begin = from + place;
-            if let Some(here) = cleaned.get_mut(begin..begin + mask.len()) {
-                here.fill(b'*');
-            }
-            from = begin + mask.len();
-        }
-    }
-    (cleaned != answer).then_some(cleaned)
 }

@@ -10,6 +10,7 @@ mod encoding;
 mod erase;
 mod form;
 mod metered;
+mod person;
 mod plan;
 mod postgres;
 mod reseal;

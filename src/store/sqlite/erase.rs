@@ -7,7 +7,6 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::SqliteStore;
 use super::read::revision;
-use super::reseal::WIPE;
 use super::write::{PUT_HEAD, PUT_REVISION, leads_json};
 use crate::store::encoding::{self, Contents};
 use crate::store::erase::{Found, Rows, Trace, erase};
@@ -90,8 +89,6 @@ impl SqliteStore {
     ) -> Result<Erased, StoreError> {
         let error = self.error("erase what is held about a person");
         let mut connection = self.writer.acquire().await.map_err(&error)?;
-        let wipe = sqlx::query(WIPE).execute(&mut *connection).await;
-        wipe.map_err(&error)?;
         let beginning = connection.begin_with("BEGIN IMMEDIATE").await;
         let mut transaction = beginning.map_err(&error)?;
         let (head, last, key_id): (i64, i64, String) = sqlx::query_as(PUT_HEAD)
@@ -104,20 +101,26 @@ impl SqliteStore {
             error: &error,
         };
         let mut erased = erase(&mut work, whom, at).await?;
-        if !done || (erased.versions == 0 && erased.decisions == 0) {
+        if !done {
             transaction.rollback().await.map_err(&error)?;
             return Ok(erased);
         }
-        sqlx::query(PUT_REVISION)
-            .bind(head + 1)
-            .bind(at.as_microsecond())
-            .bind(last + 1)
-            .execute(&mut *transaction)
-            .await
-            .map_err(&error)?;
-        transaction.commit().await.map_err(&error)?;
-        self.signs.give();
-        erased.revision = Some(revision(head + 1));
+        if erased.versions > 0 || erased.decisions > 0 {
+            sqlx::query(PUT_REVISION)
+                .bind(head + 1)
+                .bind(at.as_microsecond())
+                .bind(last + 1)
+                .execute(&mut *transaction)
+                .await
+                .map_err(&error)?;
+            transaction.commit().await.map_err(&error)?;
+            self.signs.give();
+            erased.revision = Some(revision(head + 1));
+        } else {
+            transaction.rollback().await.map_err(&error)?;
+        }
+        // Where nothing was found too: whoever says it again may do so because this had failed.
+        self.tidy(&mut connection).await?;
         Ok(erased)
     }
 }

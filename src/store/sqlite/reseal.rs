@@ -17,9 +17,9 @@ use crate::store::encoding::Contents;
 use crate::store::reseal::{self, Counter, PAGE, SEALED_KINDS};
 use crate::store::{Progress, Reseal, Resealed, Stage, StoreError, still_sealed};
 
-/// Frees no octet without overwriting it: what was there before would stay legible in the file. In
-/// force for as long as the connection is.
-pub(super) const WIPE: &str = "PRAGMA secure_delete = ON";
+/// Writes the file anew, without what was replaced: that stays legible in it else, in the gaps
+/// between rows and pages. Then the log beside it, which holds it too, is emptied.
+const TIDY: [&str; 2] = ["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"];
 
 /// Handles of holders are made from digests; the versions that hold have new ones made.
 const DROP_HANDLES: &str = "
@@ -65,8 +65,6 @@ impl SqliteStore {
     ) -> Result<Resealed, StoreError> {
         let error = self.error("seal the store anew");
         let mut connection = self.writer.acquire().await.map_err(&error)?;
-        let wipe = sqlx::query(WIPE).execute(&mut *connection).await;
-        wipe.map_err(&error)?;
         let beginning = connection.begin_with("BEGIN IMMEDIATE").await;
         let mut transaction = beginning.map_err(&error)?;
         let (head, last, key_id): (i64, i64, String) = sqlx::query_as(PUT_HEAD)
@@ -92,11 +90,26 @@ impl SqliteStore {
         }
         transaction.commit().await.map_err(&error)?;
         self.signs.give();
+        self.tidy(&mut connection).await?;
         Ok(Resealed {
             versions,
             decisions,
             revision: revision(head + 1),
         })
+    }
+}
+
+impl SqliteStore {
+    /// Leaves nothing in the file of what was replaced.
+    ///
+    /// # Errors
+    /// What was replaced may still be there; all else is done.
+    pub(super) async fn tidy(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+        for statement in TIDY {
+            let done = sqlx::query(statement).execute(&mut *connection).await;
+            done.map_err(self.error("write the file anew, without what was replaced"))?;
+        }
+        Ok(())
     }
 }
 
