@@ -106,7 +106,8 @@ pub trait Upkeep: Store {
     /// where it takes long. `progress` is told from time to time.
     ///
     /// # Errors
-    /// Nothing has changed.
+    /// Nothing has changed; or else the error says that only the file could not be cleared of what was
+    /// replaced, which stays legible in it.
     async fn reseal(
         &self,
         reseal: Reseal<'_>,
@@ -119,6 +120,7 @@ pub trait Upkeep: Store {
     /// cache forgets what it holds. The change log keeps the places of what went.
     ///
     /// # Errors
-    /// Nothing has changed.
+    /// Nothing has changed; or else the error says that only the file could not be cleared of what was
+    /// replaced, which stays legible in it.
     async fn erase(&self, erase: &Erase, done: bool, at: Timestamp) -> Result<Erased, StoreError>;
 }

@@ -107,7 +107,7 @@ impl SqliteStore {
     pub(super) async fn tidy(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
         for statement in TIDY {
             let done = sqlx::query(statement).execute(&mut *connection).await;
-            done.map_err(self.error("write the file anew, without what was replaced"))?;
+            done.map_err(self.error("clear the file of what was replaced (the rest is done)"))?;
         }
         Ok(())
     }
