@@ -34,6 +34,9 @@ pub(super) struct Found {
 /// Bytes that stand in facts about the person: both of them, of which the second may be empty.
 pub(super) type Trace = (Vec<u8>, Vec<u8>);
 
+/// Identifier, question and answer of a decision.
+pub(super) type Asked = (String, Vec<u8>, Vec<u8>);
+
 /// The rows of an engine, in one transaction.
 pub(super) trait Rows {
     /// Versions, old ones too, whose record holds one of these.
@@ -91,7 +94,7 @@ pub(super) trait Rows {
     fn questions(
         &mut self,
         any: &[Vec<u8>],
-    ) -> impl Future<Output = Result<Vec<(String, Vec<u8>, Vec<u8>)>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<Asked>, StoreError>> + Send;
 
     /// Writes the answer of a decision.
     fn set_answer(

@@ -16,7 +16,7 @@ use super::read::revision;
 use super::reseal::{EMPTY_REVISION, LOCK_LOG, SETTINGS};
 use super::write::{PUT_BEGIN, PUT_KEY, PUT_LOCK, leads_text};
 use crate::store::encoding::{self, Contents};
-use crate::store::erase::{Found, Rows, Trace, erase};
+use crate::store::erase::{Asked, Found, Rows, Trace, erase};
 use crate::store::{Erase, Erased, StoreError, still_sealed};
 
 /// It looks at every version there is: there is no index by persons.
@@ -221,10 +221,7 @@ impl Rows for Work<'_> {
             .map_err(error)
     }
 
-    async fn questions(
-        &mut self,
-        any: &[Vec<u8>],
-    ) -> Result<Vec<(String, Vec<u8>, Vec<u8>)>, StoreError> {
+    async fn questions(&mut self, any: &[Vec<u8>]) -> Result<Vec<Asked>, StoreError> {
         sqlx::query_as(QUESTIONS)
             .bind(any)
             .fetch_all(&mut *self.0)

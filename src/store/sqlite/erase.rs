@@ -9,7 +9,7 @@ use super::SqliteStore;
 use super::read::revision;
 use super::write::{PUT_HEAD, PUT_REVISION, leads_json};
 use crate::store::encoding::{self, Contents};
-use crate::store::erase::{Found, Rows, Trace, erase};
+use crate::store::erase::{Asked, Found, Rows, Trace, erase};
 use crate::store::{Erase, Erased, StoreError, still_sealed};
 
 /// Takes a JSON array of hexadecimal values. It looks at every version there is: there is no index
@@ -221,10 +221,7 @@ impl<E: Fn(sqlx::Error) -> StoreError + Sync> Rows for Work<'_, E> {
             .map_err(self.error)
     }
 
-    async fn questions(
-        &mut self,
-        any: &[Vec<u8>],
-    ) -> Result<Vec<(String, Vec<u8>, Vec<u8>)>, StoreError> {
+    async fn questions(&mut self, any: &[Vec<u8>]) -> Result<Vec<Asked>, StoreError> {
         sqlx::query_as(QUESTIONS)
             .bind(json(any))
             .fetch_all(&mut *self.connection)
