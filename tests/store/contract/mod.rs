@@ -68,7 +68,7 @@ macro_rules! contract_suite {
             a_closed_store_gives_no_sign,
             everything_is_kept_when_the_store_is_closed,
             everything_is_sealed_anew,
-            a_resealing_that_breaks_off_changes_nothing,
+            a_resealing_that_breaks_off_is_whole_or_not_there,
             a_person_is_erased,
             subjects_and_domains_are_erased,
         );
