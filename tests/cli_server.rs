@@ -226,6 +226,71 @@ fn the_exit_code_is_the_verdict() {
 }
 
 #[test]
+fn a_canary_tells_answers_that_are_not_as_expected() {
+    let server = server();
+    server.answer(Ok(v1::Decision {
+        decision_id: "d1".into(),
+        reasons: vec![v1::Reason::FilingNotFound.into()],
+        ..decision(v1::Verdict::Deny)
+    }));
+    let right = ["canary", "--expect", "deny", "a.cn", "--output", "json"];
+    let output = server.run(&right);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let report: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(report["ok"], true);
+    let checked = &report["checks"][0];
+    for (key, value) in [
+        ("domain", "a.cn"),
+        ("expected", "DENY"),
+        ("verdict", "DENY"),
+        ("product", "CDN"),
+        ("area", "MAINLAND"),
+        ("decision_id", "d1"),
+    ] {
+        assert_eq!(checked[key], value, "{key}");
+    }
+    assert_eq!(checked["reasons"][0], "FILING_NOT_FOUND");
+    let asked = server.script.asked.lock().unwrap().pop().unwrap();
+    assert_eq!(asked.domain, "a.cn");
+    assert_eq!(asked.purpose(), v1::Purpose::Order);
+    // Two questions, of which one has another answer than is expected.
+    let output = server.run(&[&right[..], &["--expect", "allow", "b.cn"]].concat());
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let report: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(report["ok"], false);
+    let oks = [&report["checks"][0]["ok"], &report["checks"][1]["ok"]];
+    assert_eq!(oks, [true, false]);
+    let output = server.run(&["canary", "--expect", "allow", "b.cn"]);
+    assert!(
+        stdout(&output).contains("FILING_NOT_FOUND"),
+        "{}",
+        stdout(&output)
+    );
+    // No answer is no verdict.
+    server.answer(Err(Status::permission_denied("no role")));
+    let output = server.run(&right);
+    assert_eq!(output.status.code(), Some(77));
+    let report: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let error = report["checks"][0]["error"].as_str().unwrap();
+    assert!(error.contains("no role"), "{report}");
+    assert_eq!(report["ok"], false);
+    for (args, code) in [
+        (&["canary"][..], 64),
+        (&["canary", "--expect", "deny"], 64),
+        (&["canary", "--expect", "maybe", "a.cn"], 64),
+        (&["canary", "--file", "nowhere.toml"], 66),
+    ] {
+        let output = server.run(args);
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "{args:?}: {}",
+            stderr(&output)
+        );
+    }
+}
+
+#[test]
 fn every_flag_reaches_the_server() {
     let server = server();
     server.answer(Ok(decision(v1::Verdict::Allow)));

@@ -30,7 +30,7 @@ pub struct CanaryArgs {
     #[arg(long, num_args = 2, value_names = ["VERDICT", "DOMAIN"], action = ArgAction::Append)]
     #[arg(required_unless_present = "file")]
     pub expect: Vec<String>,
-    /// TOML file of more: [[expect]] with domain, verdict, and where wanted product, area and
+    /// TOML file of more, in tables named expect, with domain, verdict, and where wanted product, area and
     /// reasons
     #[arg(long, value_hint = clap::ValueHint::FilePath)]
     pub file: Option<PathBuf>,

@@ -13,8 +13,13 @@ use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use rcgen::{CertificateParams, KeyPair};
+use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tonic::transport::{Identity, ServerTlsConfig};
 use tonic::{Request, Response, Status};
 
 use crate::servers::gate::until;
@@ -45,6 +50,50 @@ impl Collector {
             .serve_with_incoming(tokio_stream::wrappers::TcpListenerStream::new(listener));
         tokio::runtime::Handle::current().spawn(serving);
         Self { address, received }
+    }
+
+    /// Over TLS, with a certificate for this machine; the certificate is its own authority.
+    pub(crate) async fn grpc_encrypted() -> (Self, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, received) = (listener.local_addr().unwrap(), Received::default());
+        let (cert, key) = certificate();
+        let identity = Identity::from_pem(cert.pem(), key.serialize_pem());
+        let serving = tonic::transport::Server::builder()
+            .tls_config(ServerTlsConfig::new().identity(identity))
+            .unwrap()
+            .add_service(TraceServiceServer::new(received.clone()))
+            .serve_with_incoming(tokio_stream::wrappers::TcpListenerStream::new(listener));
+        tokio::runtime::Handle::current().spawn(serving);
+        (Self { address, received }, cert.pem())
+    }
+
+    pub(crate) async fn http_encrypted() -> (Self, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, received) = (listener.local_addr().unwrap(), Received::default());
+        let (cert, key) = certificate();
+        let provider = rustls::crypto::ring::default_provider();
+        let config = ServerConfig::builder_with_provider(provider.into())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![cert.der().clone()],
+                PrivateKeyDer::Pkcs8(key.serialize_der().into()),
+            )
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let keeping = received.clone();
+        tokio::runtime::Handle::current().spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (keeping, acceptor) = (keeping.clone(), acceptor.clone());
+                tokio::runtime::Handle::current().spawn(async move {
+                    if let Ok(stream) = acceptor.accept(stream).await {
+                        converse(stream, keeping).await;
+                    }
+                });
+            }
+        });
+        (Self { address, received }, cert.pem())
     }
 
     pub(crate) async fn http() -> Self {
@@ -134,12 +183,22 @@ pub(crate) fn attribute(attributes: &[KeyValue], key: &str) -> Option<String> {
             });
             values.collect::<Vec<_>>().join(",")
         }
-        other => panic!("{other:?}"),
+        Value::DoubleValue(_)
+        | Value::KvlistValue(_)
+        | Value::BytesValue(_)
+        | Value::StringValueStrindex(_) => panic!("{value:?}"),
     })
 }
 
+fn certificate() -> (rcgen::Certificate, KeyPair) {
+    let key = KeyPair::generate().unwrap();
+    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let params = CertificateParams::new(names).unwrap();
+    (params.self_signed(&key).unwrap(), key)
+}
+
 /// Answers posts on a connection.
-async fn converse(mut stream: TcpStream, keeping: Received) {
+async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, keeping: Received) {
     let mut taken = Vec::new();
     loop {
         let head = loop {

@@ -108,7 +108,27 @@ async fn all_calls_have_one_line_with_everything() {
         (&line["error"], &line["verdict"]),
         (&"MALFORMED_REQUEST".into(), &Value::Null)
     );
-    // Several questions are counted.
+    several(&gate).await;
+    let lines = lines(&gate);
+    for (method, count) in [(CHECK, 3), (BATCH, 1), (SCREEN, 1)] {
+        assert_eq!(about(&lines, method).len(), count, "{method}");
+    }
+    assert_eq!(
+        about(&lines, "icpgate.v1.RecordService/PutRecords").len(),
+        1
+    );
+    // Probes only where the level is low enough.
+    assert!(about(&lines, "grpc.health.v1.Health/Check").is_empty());
+    let log = gate.log().to_lowercase();
+    // The log says where it listens.
+    for planted in PLANTED.iter().filter(|planted| **planted != "127.0.0.1") {
+        assert!(!log.contains(planted), "{planted} in {log}");
+    }
+}
+
+/// A batch and a stream have one line each, which counts.
+async fn several(gate: &Gate) {
+    let mut client = gate.provisioning();
     let requests = vec![question(FILED), question(UNFILED), question("")];
     let batch = v1::BatchCheckProvisioningRequest {
         requests: requests.clone(),
@@ -117,7 +137,7 @@ async fn all_calls_have_one_line_with_everything() {
         .batch_check_provisioning(with_headers(batch, &[("x-request-id", "batch")]))
         .await
         .unwrap();
-    let line = line_of(&gate, "batch").await;
+    let line = line_of(gate, "batch").await;
     assert_eq!(
         (&line["questions"], &line["errors"]),
         (&3.into(), &1.into())
@@ -134,26 +154,11 @@ async fn all_calls_have_one_line_with_everything() {
     let request = with_headers(tokio_stream::iter(screens), &[("x-request-id", "screen")]);
     let mut answers = client.screen_domains(request).await.unwrap().into_inner();
     while answers.message().await.unwrap().is_some() {}
-    let line = line_of(&gate, "screen").await;
+    let line = line_of(gate, "screen").await;
     assert_eq!(
         (&line["code"], &line["questions"]),
         (&"OK".into(), &12.into())
     );
-    let lines = lines(&gate);
-    for (method, count) in [(CHECK, 3), (BATCH, 1), (SCREEN, 1)] {
-        assert_eq!(about(&lines, method).len(), count, "{method}");
-    }
-    assert_eq!(
-        about(&lines, "icpgate.v1.RecordService/PutRecords").len(),
-        1
-    );
-    // Probes only where the level is low enough.
-    assert!(about(&lines, "grpc.health.v1.Health/Check").is_empty());
-    let log = gate.log().to_lowercase();
-    // The log says where it listens.
-    for planted in PLANTED.iter().filter(|planted| **planted != "127.0.0.1") {
-        assert!(!log.contains(planted), "{planted} in {log}");
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -33,7 +33,8 @@ fn settings(endpoint: &str, more: &[(&'static str, &str)]) -> Settings {
 }
 
 fn hex(id: &[u8]) -> String {
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
+    id.iter()
+        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 fn named<'s>(spans: &'s [Span], name: &str) -> &'s Span {
@@ -286,11 +287,12 @@ async fn a_collector_that_is_away_or_hangs_is_nobodys_business() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         listener.local_addr().unwrap()
     };
-    for (address, protocol) in [
-        (refused, "grpc"),
-        (refused, "http"),
-        (hanging, "grpc"),
-        (hanging, "http"),
+    // The last one fills the queue.
+    for (address, protocol, calls) in [
+        (refused, "grpc", 10),
+        (refused, "http", 10),
+        (hanging, "http", 10),
+        (hanging, "grpc", 3_000),
     ] {
         let settings = settings(
             &format!("http://{address}"),
@@ -303,7 +305,7 @@ async fn a_collector_that_is_away_or_hangs_is_nobodys_business() {
         );
         let mut gate = gate(settings).await;
         let mut client = gate.provisioning();
-        for _ in 0..3_000 {
+        for _ in 0..calls {
             client.check_provisioning(question(FILED)).await.unwrap();
         }
         until("the log says so", async || {
@@ -373,4 +375,47 @@ async fn headers_are_shown_to_the_collector_and_to_nobody_else() {
     let refused = Gate::try_start(settings).await.err().unwrap();
     assert!(refused.log.contains("otlp.headers_file"), "{}", refused.log);
     assert!(!refused.log.contains("hunter2"), "{}", refused.log);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_collector_has_to_show_who_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ca.pem");
+    for protocol in ["grpc", "http"] {
+        let one = || async {
+            match protocol {
+                "grpc" => Collector::grpc_encrypted().await,
+                _ => Collector::http_encrypted().await,
+            }
+        };
+        let (collector, pem) = one().await;
+        let (stranger, _) = one().await;
+        std::fs::write(&file, pem).unwrap();
+        for (collector, taken) in [(&collector, true), (&stranger, false)] {
+            let url = format!("https://{}", collector.address);
+            let more = [
+                ("otlp.ca_file", file.to_str().unwrap()),
+                ("otlp.protocol", protocol),
+            ];
+            let gate = gate(settings(&url, &more)).await;
+            ask(&gate, FILED, &[("traceparent", PARENT)]).await;
+            if taken {
+                let received = &collector.received;
+                received
+                    .trace("the call is there", |span| span.name == CHECK)
+                    .await;
+            } else {
+                until("the log says so", async || {
+                    gate.log().contains("traces cannot be sent").then_some(())
+                })
+                .await;
+                assert!(collector.received.spans().is_empty());
+            }
+        }
+    }
+    std::fs::write(&file, "nothing").unwrap();
+    let more = [("otlp.ca_file", file.to_str().unwrap())];
+    let refused = Gate::try_start(settings("https://127.0.0.1:1", &more)).await;
+    let log = refused.err().unwrap().log;
+    assert!(log.contains("otlp.ca_file"), "{log}");
 }
