@@ -343,10 +343,10 @@ mod tests {
 
     fn args(flags: &[&str]) -> CanaryArgs {
         let flags = ["icpgate", "canary"].iter().chain(flags);
-        match Cli::try_parse_from(flags).expect("flags").command {
-            Command::Canary(args) => args,
-            other => panic!("{other:?}"),
-        }
+        let Command::Canary(args) = Cli::try_parse_from(flags).expect("flags").command else {
+            panic!("another command");
+        };
+        args
     }
 
     #[test]

@@ -351,13 +351,13 @@ fn swap(notes: &mut Option<Notes>) {
 mod tests {
     use super::*;
 
-    fn notes() -> Option<Notes> {
-        Some(Notes::new("a/B", 7))
+    fn notes() -> Notes {
+        Notes::new("a/B", 7)
     }
 
     #[test]
     fn notes_are_written_while_their_call_is_worked_for_and_no_longer() {
-        let (mut one, mut other) = (notes(), notes());
+        let (mut one, mut other) = (Some(notes()), Some(notes()));
         within(&mut one, || {
             note(|notes| notes.error = Some("ONE"));
             within(&mut other, || note(|notes| notes.error = Some("OTHER")));
@@ -374,7 +374,7 @@ mod tests {
 
     #[test]
     fn a_panic_leaves_nothing_behind() {
-        let mut one = notes();
+        let mut one = Some(notes());
         let broken = std::panic::AssertUnwindSafe(|| within(&mut one, || panic!("broken")));
         assert!(std::panic::catch_unwind(broken).is_err());
         note(|_| panic!("nobody is worked for"));

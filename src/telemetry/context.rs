@@ -97,9 +97,10 @@ mod tests {
 
     #[test]
     fn parents_are_read_as_the_standard_writes_them() {
+        let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
         let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         let parent = Parent::read(good).expect("a parent");
-        assert_eq!(Hex(parent.trace_id).to_string(), &good[3..35]);
+        assert_eq!(Hex(parent.trace_id).to_string(), trace);
         assert_eq!(
             (parent.span_id, parent.sampled),
             (0x00f0_67aa_0ba9_02b7, true)
@@ -113,7 +114,7 @@ mod tests {
         for wrong in [
             "",
             "00",
-            &good[..54],
+            good.trim_end_matches('1'),
             &(good.to_owned() + "-what"),
             &good.replace("00-4b", "ff-4b"),
             &good.replace("4bf9", "4BF9"),
