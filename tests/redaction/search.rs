@@ -416,4 +416,24 @@ mod tests {
         assert!(astray.contains(&"a number, as it is".to_owned()));
         assert!(astray.contains(&"a passport, as it is".to_owned()));
     }
+    #[test]
+    #[should_panic(expected = "Store: a row: a passport, as it is")]
+    fn a_finding_is_told_at_the_end() {
+        let searcher = searcher();
+        let mut search = Search::new(&searcher);
+        search.look(Place::Store, "a row", PASSPORT.as_bytes());
+        search.look(Place::Log, "a line", NUMBER.as_bytes());
+        search.end();
+    }
+
+    #[test]
+    #[should_panic(expected = "a number is not seen")]
+    fn what_was_seen_before_is_not_seen_again() {
+        let searcher = searcher();
+        let mut search = Search::new(&searcher);
+        search.look(Place::Log, "a line", NUMBER.as_bytes());
+        search.saw(&["a number"]);
+        search.look(Place::Log, "a line", b"nothing");
+        search.saw(&["a number"]);
+    }
 }
