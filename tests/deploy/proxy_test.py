@@ -1,6 +1,7 @@
 """The proxy of the Compose set-up: a real nginx before two real replicas."""
 
 import concurrent.futures
+import json
 import os
 import pathlib
 import re
@@ -16,6 +17,19 @@ import support
 CHECK = "/icpgate.v1.ProvisioningService/CheckProvisioning"
 HEALTH = "/grpc.health.v1.Health/Check"
 PUT = "/icpgate.v1.RecordService/PutRecords"
+
+# What clients are told to do: a check that met a connection that had just been closed is asked once
+# more. nginx cannot do it for them; it does not keep what it has sent.
+ONCE_MORE = json.dumps({"methodConfig": [{
+    "name": [{"service": "icpgate.v1.ProvisioningService"}],
+    "retryPolicy": {
+        "maxAttempts": 2,
+        "initialBackoff": "0.05s",
+        "maxBackoff": "0.05s",
+        "backoffMultiplier": 1,
+        "retryableStatusCodes": ["UNAVAILABLE"],
+    },
+}]})
 
 
 def question(domain):
@@ -103,7 +117,7 @@ class Proxy(unittest.TestCase):
             own = {"private_key": read(f"{name}.key"), "certificate_chain": read(f"{name}.crt")}
         credentials = grpc.ssl_channel_credentials(read("callers-ca.crt"), **own)
         # Whatever proxy the machine has for the web is none for this.
-        options = [("grpc.enable_http_proxy", 0)]
+        options = [("grpc.enable_http_proxy", 0), ("grpc.service_config", ONCE_MORE)]
         channel = grpc.secure_channel(f"localhost:{self.port}", credentials, options)
         self.addCleanup(channel.close)
         return channel
