@@ -364,7 +364,7 @@ fn a_file_with_no_value_in_it_is_a_problem_and_shows_nothing() {
     for (path, kind) in [
         (write("empty", b" \n"), "empty"),
         (write("octets", b"postgres://hunter2\xff"), "no text"),
-        (write("long", &[b'a'; 65_537]), "64 KiB"),
+        (write("long", "a".repeat(65_537).as_bytes()), "64 KiB"),
         (write("other", b"mysql://icp:hunter2@db"), "postgres://"),
         (missing.to_str().unwrap().to_owned(), "cannot be read"),
     ] {
