@@ -108,7 +108,7 @@ impl Gate {
                         }
                         Err(_) => {
                             CHANNEL.set_flag((Channel::Shared,), false);
-                            std::future::pending().await
+                            std::future::pending::<()>().await;
                         }
                     }
                 },

@@ -56,13 +56,17 @@ pub fn observe_pools(pools: &[PoolView]) {
 /// How a request failed.
 pub(super) fn failure(error: &StoreError) -> Failure {
     match error {
-        StoreError::Unavailable { source, .. } => match source {
-            sqlx::Error::PoolTimedOut => Failure::Timeout,
-            sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => {
+        StoreError::Unavailable { source, .. } => {
+            let is_late = match source {
+                sqlx::Error::Io(error) => error.kind() == std::io::ErrorKind::TimedOut,
+                other => matches!(other, sqlx::Error::PoolTimedOut),
+            };
+            if is_late {
                 Failure::Timeout
+            } else {
+                Failure::Unavailable
             }
-            _ => Failure::Unavailable,
-        },
+        }
         StoreError::Failed { .. }
         | StoreError::Inconsistent { .. }
         | StoreError::KeyChanged { .. }
