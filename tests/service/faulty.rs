@@ -27,6 +27,8 @@ pub(crate) enum Fault {
     DeafToOrders,
     /// Looking for a recorded decision panics.
     Panic,
+    /// It was sealed under another key, and its log takes nothing that is sealed.
+    Resealed,
     /// Facts take long to find.
     Slow(Duration),
 }
@@ -114,8 +116,17 @@ impl Store for Faulty {
         let deaf = match self.fault {
             Fault::DeafLog => true,
             Fault::DeafToOrders => decisions.iter().any(|one| one.order_id.is_some()),
-            Fault::Breaks | Fault::Counted | Fault::Panic | Fault::Slow(_) => false,
+            Fault::Breaks | Fault::Counted | Fault::Panic | Fault::Resealed | Fault::Slow(_) => {
+                false
+            }
         };
+        let sealed = decisions.iter().any(|one| !one.facts.bytes.is_empty());
+        if matches!(self.fault, Fault::Resealed) && sealed {
+            return Err(StoreError::KeyReplaced {
+                started: "5eed".to_owned(),
+                stored: "5eed2".to_owned(),
+            });
+        }
         if deaf {
             std::future::pending::<()>().await;
         }

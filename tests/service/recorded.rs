@@ -1,13 +1,15 @@
 //! The log of decisions: read back, durable, and replayed to the same bytes.
 
-use icpgate::gate::{render, replay};
+use icpgate::gate::{ReplayError, render, replay};
 use icpgate::intake::View;
 use icpgate::proto::v1;
+use icpgate_policy::request::Profile;
 use prost::Message as _;
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
-use super::harness::{Server, answers, ask, every_question, full, hosting, record, wire};
+use super::faulty::{Fault, Faulty};
+use super::harness::{Server, Start, answers, ask, every_question, full, hosting, record, wire};
 
 type Ask = v1::CheckProvisioningRequest;
 
@@ -173,6 +175,49 @@ async fn a_replay_keeps_to_the_nanosecond() {
         live(1),
     ];
     replays(&server, questions).await;
+}
+
+/// What was answered is told, although its facts cannot be kept any more.
+#[tokio::test]
+async fn what_is_answered_while_the_key_is_replaced_is_recorded_without_its_facts() {
+    let server = Server::start(Start {
+        over: |inner| Faulty::over(inner, Fault::Resealed),
+        ..Start::default()
+    })
+    .await;
+    let applied = Ask {
+        purpose: v1::Purpose::PreFiling as i32,
+        applicant: Some(v1::Applicant {
+            nature: v1::SubjectNature::Individual as i32,
+            certificate: Some(v1::Certificate {
+                kind: v1::CertificateKind::ResidentId as i32,
+                number: "11010519491231002X".to_owned(),
+            }),
+            ..Default::default()
+        }),
+        ..hosting("sample-shop.cn")
+    };
+    let activated = Ask {
+        purpose: v1::Purpose::Activation as i32,
+        ..ask("sample-shop.cn")
+    };
+    for question in [applied, activated] {
+        let given = server.check(full(question)).await;
+        let told = server.logged(&given.decision_id).await;
+        assert_eq!(
+            (told.verdict, &told.reasons),
+            (given.verdict, &given.reasons)
+        );
+        let recorded = server.store.decision(&given.decision_id).await;
+        let recorded = recorded.unwrap().unwrap();
+        assert!(recorded.facts.is_empty());
+        let profile: Profile = postcard::from_bytes(&recorded.profile).unwrap();
+        assert_eq!(profile.applicant, None);
+        assert!(matches!(
+            replay(&recorded, &given.decision_id),
+            Err(ReplayError::Erased)
+        ));
+    }
 }
 
 async fn replays(server: &Server, questions: Vec<Ask>) {
