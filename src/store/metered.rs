@@ -57,10 +57,9 @@ pub fn observe_pools(pools: &[PoolView]) {
 pub(super) fn failure(error: &StoreError) -> Failure {
     match error {
         StoreError::Unavailable { source, .. } => {
-            let is_late = match source {
-                sqlx::Error::Io(error) => error.kind() == std::io::ErrorKind::TimedOut,
-                other => matches!(other, sqlx::Error::PoolTimedOut),
-            };
+            let is_late = matches!(source, sqlx::Error::PoolTimedOut)
+                || matches!(source, sqlx::Error::Io(error)
+                    if error.kind() == std::io::ErrorKind::TimedOut);
             if is_late {
                 Failure::Timeout
             } else {

@@ -153,7 +153,8 @@ impl Place {
                 .unwrap();
         });
         let every = config.cache.poll_interval;
-        tasks.spawn(icpgate::workers::follow(gate, every, stop.clone()));
+        let follower = icpgate::workers::follow(gate, every, stop.clone());
+        tasks.spawn(async move { follower.await.unwrap() });
         if let Some(watch) = watch {
             tasks.spawn(watch.run(stop.clone()));
         }
