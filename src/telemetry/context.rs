@@ -1,12 +1,12 @@
 //! Trace context as it travels between services: W3C Trace Context, levels 1 and 2.
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 /// Header with the trace and the caller's span.
-const PARENT: &str = "traceparent";
+static PARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Header with what others keep about the trace.
-const STATE: &str = "tracestate";
+static STATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// Longest state that is passed on, in octets: as much as everybody has to.
 const LONGEST_STATE: usize = 512;
@@ -35,7 +35,7 @@ impl std::fmt::Display for Hex {
 impl Parent {
     /// The caller's place, if the headers tell one. What is malformed tells none.
     pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
-        let mut given = headers.get_all(PARENT).iter();
+        let mut given = headers.get_all(&PARENT).iter();
         let parent = given.next()?;
         if given.next().is_some() {
             return None;
@@ -68,7 +68,7 @@ impl Parent {
 /// What others keep about the trace, in one line; empty where that is too long or no text.
 pub(crate) fn state(headers: &HeaderMap) -> String {
     let mut state = String::new();
-    for part in headers.get_all(STATE) {
+    for part in headers.get_all(&STATE) {
         let Ok(part) = part.to_str() else {
             return String::new();
         };
@@ -131,14 +131,14 @@ mod tests {
     fn two_parents_are_none_and_two_states_are_one() {
         let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         let mut headers = HeaderMap::new();
-        headers.append(PARENT, good.parse().expect("a value"));
-        headers.append(STATE, "a=1".parse().expect("a value"));
-        headers.append(STATE, "b=2".parse().expect("a value"));
+        headers.append(&PARENT, good.parse().expect("a value"));
+        headers.append(&STATE, "a=1".parse().expect("a value"));
+        headers.append(&STATE, "b=2".parse().expect("a value"));
         assert!(Parent::of(&headers).is_some());
         assert_eq!(state(&headers), "a=1,b=2");
-        headers.append(PARENT, good.parse().expect("a value"));
+        headers.append(&PARENT, good.parse().expect("a value"));
         assert_eq!(Parent::of(&headers), None);
-        headers.append(STATE, "c".repeat(600).parse().expect("a value"));
+        headers.append(&STATE, "c".repeat(600).parse().expect("a value"));
         assert_eq!(state(&headers), "");
     }
 }

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use icpgate_policy::codes::{Reason, Verdict};
 
 use super::call::{Notes, OTHER, Part};
@@ -20,7 +20,7 @@ use super::traces::Tracer;
 use crate::config::{Log, LogRequests};
 
 /// Header with the caller's own identifier of a call.
-const ID_HEADER: &str = "x-request-id";
+static ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Longest identifier of a call that is taken from a caller, in octets.
 const LONGEST_ID: usize = 64;
@@ -108,7 +108,7 @@ impl Watch {
             tracer.sample(&mut notes, parent, headers);
         }
         if lined || notes.traced.is_some() {
-            notes.given = headers.get(ID_HEADER).filter(|id| is_plain(id)).cloned();
+            notes.given = headers.get(&ID_HEADER).filter(|id| is_plain(id)).cloned();
             Some(notes)
         } else {
             None
@@ -228,7 +228,7 @@ mod tests {
         let id = |given: Option<&str>| {
             let mut headers = HeaderMap::new();
             if let Some(given) = given {
-                headers.insert(ID_HEADER, given.parse().expect("a value"));
+                headers.insert(&ID_HEADER, given.parse().expect("a value"));
             }
             watch.begin(None, false, &headers).expect("notes").id()
         };
