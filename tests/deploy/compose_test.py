@@ -97,8 +97,7 @@ class Compose(unittest.TestCase):
                 command = service.get("command") or ["serve"]
                 self.assertEqual(support.unknown(command), [])
                 if name.startswith("gate"):
-                    # Versions that ask for more before they listen there.
-                    self.assertEqual(held.get("http.insecure", "true"), "true")
+                    self.assertEqual(held["http.insecure"], "true")
                     drain = support.seconds(held["limits.drain_timeout"])
                     grace = support.seconds(service["stop_grace_period"])
                     self.assertGreaterEqual(grace, drain + 10)

@@ -276,8 +276,7 @@ class Settings(unittest.TestCase):
                 ports = {port["name"]: port["containerPort"] for port in container(built(name))["ports"]}
                 self.assertEqual(held["grpc.listen"], f"0.0.0.0:{ports['grpc']}")
                 self.assertEqual(held["http.listen"], f"0.0.0.0:{ports['http']}")
-                # Versions that ask for more before they listen there.
-                self.assertEqual(held.get("http.insecure", "true"), "true")
+                self.assertEqual(held["http.insecure"], "true")
                 policy = only(built(name), "NetworkPolicy")["spec"]
                 let_in = {port["port"] for rule in policy["ingress"] for port in rule["ports"]}
                 self.assertEqual(let_in, set(ports.values()))
