@@ -188,10 +188,13 @@ fn nothing_raw(value: &impl Debug, text: &str, mask: &str) {
     let shown = format!("{value:?}");
     let (before, behind) = shown.split_once(mask).unwrap_or((&shown, ""));
     // The words of `Debug` itself, which somebody may type as well.
-    let own = ["SealedCertificate", "Certificate", "SealedName", "Name"];
-    let mut own = own
-        .iter()
-        .flat_map(|word| KINDS.iter().map(move |kind| format!("{word}({kind:?}")));
+    let of_kinds = KINDS.iter().flat_map(|kind| {
+        [
+            format!("Certificate {{ kind: {kind:?}, .. }}"),
+            format!("SealedCertificate({kind:?} "),
+        ]
+    });
+    let mut own = of_kinds.chain(["Name(..)", "SealedName("].map(str::to_owned));
     if own.any(|own| own.contains(text)) {
         return;
     }
