@@ -1,9 +1,14 @@
 """The manifests for Kubernetes: taken by its API, and true to the program."""
 
+import contextlib
 import functools
+import http.client
+import os
 import pathlib
 import re
 import shutil
+import subprocess
+import time
 import unittest
 
 import kubernetes_validate
@@ -288,8 +293,9 @@ class Settings(unittest.TestCase):
             for key in ("grpc.tls_cert_file", "grpc.client_ca_file", "auth.callers_file"):
                 self.assertTrue(held[key], key)
 
-    def test_the_program_lets_the_callers_in(self):
-        """Certificates, callers and the privacy key as they are mounted, looked at by the program."""
+    def mounted(self):
+        """The configuration of a pod, with certificates, callers and the privacy key where it looks
+        for them, in a folder of the test."""
         folder = support.temporary(self)
         made = support.secrets(folder) / "secrets"
         secrets = pathlib.Path(f"{folder}/run/secrets/icpgate")
@@ -302,13 +308,18 @@ class Settings(unittest.TestCase):
             path = secrets / name
             path.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(made / source, path)
-            path.chmod(0o400)
+            # As Kubernetes mounts them for a group, where this user can make it so.
+            path.chmod(0o440 if os.geteuid() == 0 else 0o400)
         documents = built("overlays/single-node")
         callers = pathlib.Path(f"{folder}/etc/icpgate/callers/callers.toml")
         callers.parent.mkdir(parents=True)
         callers.write_text(only(documents, "ConfigMap", "icpgate-callers")["data"]["callers.toml"])
         file = folder / "icpgate.toml"
         file.write_text(support.relocated(configuration(documents), folder))
+        return folder, file
+
+    def test_the_program_lets_the_callers_in(self):
+        folder, file = self.mounted()
         ports = ["--set", "grpc.listen=0.0.0.0:0", "--set", "http.listen=127.0.0.1:0"]
         said = support.run(
             support.PROGRAM, "doctor", "--config", file, *ports,
@@ -316,6 +327,51 @@ class Settings(unittest.TestCase):
         )
         self.assertRegex(said, r"ok +callers")
         self.assertRegex(said, r"ok +privacy key")
+
+    def test_the_probes_are_answered(self):
+        folder, file = self.mounted()
+        log = folder / "log"
+        with open(log, "w") as said:
+            server = subprocess.Popen(
+                [
+                    support.PROGRAM, "serve", "--config", file, "--set", "grpc.listen=127.0.0.1:0",
+                    "--set", "http.listen=127.0.0.1:0", "--store-path", folder / "icpgate.sqlite",
+                ],
+                cwd=folder, env=support.environment(), stdout=said, stderr=said,
+            )
+        self.addCleanup(server.wait)
+        self.addCleanup(server.kill)
+        deadline = time.monotonic() + support.PATIENCE
+
+        def wait(look):
+            while not (seen := look()):
+                self.assertIsNone(server.poll(), log.read_text())
+                self.assertLess(time.monotonic(), deadline, log.read_text())
+                time.sleep(0.02)
+            return seen
+
+        self.assertTrue(wait(lambda: re.search(r"serving gRPC on ", log.read_text())))
+        address = wait(lambda: re.search(r"serving HTTP on ([0-9.:]+)", log.read_text()))[1]
+
+        def status(path):
+            connection = http.client.HTTPConnection(address, timeout=support.PATIENCE)
+            connection.request("GET", path)
+            with contextlib.closing(connection):
+                return connection.getresponse().status
+
+        one = container(built("overlays/single-node"))
+        for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+            path = one[probe]["httpGet"]["path"]
+            self.assertEqual(wait(lambda: status(path)), 200, probe)
+        self.assertEqual(status("/metrics"), 200)
+        # While it still takes calls, and is alive.
+        server.terminate()
+        ready = one["readinessProbe"]["httpGet"]["path"]
+        wait(lambda: status(ready) == 503)
+        self.assertEqual(status(one["livenessProbe"]["httpGet"]["path"]), 200)
+        # A key as it is mounted is no reason to warn at every start.
+        warned = [line for line in log.read_text().splitlines() if '"WARN"' in line]
+        self.assertEqual([line for line in warned if "privacy.key" in line], [])
 
 
 class Traffic(unittest.TestCase):
