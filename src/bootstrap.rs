@@ -35,7 +35,7 @@ use crate::gate::{
 use crate::grpc::{self, Door};
 use crate::http;
 use crate::intake::{self, Intake, Line};
-use crate::lifecycle::Lifecycle;
+use crate::lifecycle::{Hangups, Lifecycle};
 use crate::sample;
 use crate::store::{
     MeteredStore, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store, StoreError,
@@ -248,6 +248,8 @@ pub async fn serve_parts(
     config: &Config,
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<()> {
+    // Whether files are watched or not, the signal that asks to look at them ends nothing.
+    let _hangups = Hangups::new();
     let traces = telemetry::observe(config, Arc::clone(&clock)).context("send traces")?;
     let store = Arc::clone(&parts.store);
     let (gate, worker) = gate(parts, config, Arc::clone(&clock))?;

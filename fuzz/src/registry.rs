@@ -145,7 +145,7 @@ impl Store for Memory {
         Ok(HEAD)
     }
 
-    async fn changed(&self) -> Result<(), StoreError> {
+    async fn changed(&self) -> Result<Option<Revision>, StoreError> {
         std::future::pending().await
     }
 
@@ -175,6 +175,15 @@ impl Store for Memory {
 
     async fn counts(&self) -> Result<Vec<(RecordKind, u64)>, StoreError> {
         Ok(Vec::new())
+    }
+
+    async fn page(
+        &self,
+        _: RecordKind,
+        _: &str,
+        _: u32,
+    ) -> Result<Vec<(String, Record)>, StoreError> {
+        unreachable!("a question reads no kind")
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

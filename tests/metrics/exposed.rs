@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use http::uri::PathAndQuery;
 use icpgate::clock::{Clock as _, SystemClock};
 use icpgate::proto::v1;
-use icpgate::telemetry::metrics::LIST;
+use icpgate::telemetry::metrics::{LIST, list::Metric};
 use tonic::Code;
 
 use super::parse::{Family, Series, openmetrics, prometheus};
@@ -90,7 +90,7 @@ async fn call(gate: &Gate, path: &str) -> Code {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_had_traffic_shows_the_whole_list_and_nothing_else() {
     let gate = Gate::start(vec![("metrics.data_interval", "50ms".to_owned())]).await;
-    gate.put(vec![registration("shop.example.cn".to_owned(), 24)])
+    gate.put(vec![registration("shop.example.cn", 24)])
         .await
         .unwrap();
     gate.check(question("shop.example.cn")).await.unwrap();
@@ -104,7 +104,7 @@ async fn a_server_that_had_traffic_shows_the_whole_list_and_nothing_else() {
         told.then_some(families)
     })
     .await;
-    let listed: BTreeSet<&str> = LIST.iter().map(|metric| metric.base()).collect();
+    let listed: BTreeSet<&str> = LIST.iter().map(Metric::base).collect();
     let shown: BTreeSet<&str> = families.keys().map(String::as_str).collect();
     assert_eq!(shown, listed);
     for metric in LIST {
@@ -329,7 +329,7 @@ async fn a_redis_that_is_not_there_is_shown_as_an_open_breaker() {
 }
 
 /// A registration that ends in so many hours.
-fn registration(name: String, hours: i64) -> v1::Record {
+fn registration(name: &str, hours: i64) -> v1::Record {
     let ends = SystemClock.now() + jiff::SignedDuration::from_hours(hours);
     let json = serde_json::json!({
         "registration": {
@@ -350,10 +350,10 @@ async fn what_ends_soon_is_counted_by_a_survey() {
     let gate = Gate::start(settings).await;
     // More than one page of the survey.
     let mut records: Vec<v1::Record> = (0..600)
-        .map(|number| registration(format!("n{number}.cn"), 24 * 3))
+        .map(|number| registration(&format!("n{number}.cn"), 24 * 3))
         .collect();
     for (place, hours) in [-1, 12, 24 * 20, 24 * 40].into_iter().enumerate() {
-        records.push(registration(format!("m{place}.cn"), hours));
+        records.push(registration(&format!("m{place}.cn"), hours));
     }
     gate.put(records).await.unwrap();
     let families = until("they were counted", async || {

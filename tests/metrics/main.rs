@@ -9,11 +9,7 @@
     clippy::string_slice,
     reason = "all of it is test; what is cut is cut where ASCII was found"
 )]
-#![expect(
-    unreachable_pub,
-    dead_code,
-    reason = "helpers that other tests use too"
-)]
+#![expect(dead_code, reason = "helpers that other tests use too")]
 
 mod exposed;
 mod listener;
