@@ -251,6 +251,7 @@ pub async fn serve_parts(
     // Whether files are watched or not, the signal that asks to look at them ends nothing.
     let _hangups = Hangups::new();
     let traces = telemetry::observe(config, Arc::clone(&clock)).context("send traces")?;
+    let metrics = telemetry::metrics_worker(config, Arc::clone(&clock)).context("send metrics")?;
     let store = Arc::clone(&parts.store);
     let (gate, worker) = gate(parts, config, Arc::clone(&clock))?;
     let gate = Arc::new(gate);
@@ -287,6 +288,10 @@ pub async fn serve_parts(
     let sending = TaskTracker::new();
     if let Some(worker) = traces {
         sending.spawn(worker.run(served.clone().cancelled_owned()));
+    }
+    if let Some(worker) = metrics {
+        let observers = operators::observers(&gate, &store, &soft);
+        sending.spawn(worker.run(observers, served.clone()));
     }
     sending.close();
     let version = gate.policy_version();

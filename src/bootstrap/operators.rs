@@ -14,7 +14,9 @@ use crate::gate::Gate;
 use crate::http::Pages;
 use crate::store::{Store, observe_pools};
 use crate::telemetry::metrics::Observers;
-use crate::telemetry::metrics::list::STARTED_AT;
+use crate::telemetry::metrics::label::SpanEnd;
+use crate::telemetry::metrics::list::{SPANS, STARTED_AT};
+use crate::telemetry::span_counts;
 
 /// Refuses to listen where strangers could read what is meant for operators.
 ///
@@ -79,4 +81,17 @@ pub(super) fn observers(
     Observers::default()
         .and(move || seen.observe(&soft))
         .and(move || observe_pools(&pools.pools()))
+        .and(|| {
+            let spans = span_counts();
+            SPANS.set((SpanEnd::Sent,), count(spans.sent));
+            SPANS.set((SpanEnd::Dropped,), count(spans.dropped));
+        })
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "exact up to 2^53, and then close enough"
+)]
+fn count(spans: u64) -> f64 {
+    spans as f64
 }

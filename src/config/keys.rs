@@ -340,7 +340,8 @@ settings! {
         requests: LogRequests = "failed",
     }
 
-    /// OpenTelemetry: a collector to which traces are sent. See docs/TRACING.md.
+    /// OpenTelemetry: a collector to which traces and metrics are sent. See docs/TRACING.md and
+    /// docs/METRICS.md.
     otlp: Otlp {
         /// Address of the collector. Not set: nothing is sent. Over HTTP, the paths of the
         /// protocol, such as `/v1/traces`, are added to it.
@@ -357,6 +358,8 @@ settings! {
         /// Which part of the calls is traced that come without a trace of their caller. Where the
         /// caller has one, it says whether the call is traced.
         sample_ratio: Ratio = "0.01",
+        /// How often metrics are sent, or `off`. They are there for whoever asks over HTTP too.
+        metrics_interval: Every = "1m",
         /// Name of this service, as `service.name`.
         service_name: ServiceName = "icpgate",
         /// More attributes of this service, such as `deployment.environment.name=production`.

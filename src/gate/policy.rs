@@ -13,7 +13,7 @@ use std::time::Duration;
 use icpgate_policy::explain::{self, Language};
 use icpgate_policy::policy::{Policy, PolicyError};
 
-use super::Gate;
+use super::{Gate, tally};
 use crate::intake::Intake;
 use crate::store::Content;
 
@@ -103,6 +103,7 @@ impl Gate {
 
     /// Notes whether the policy that was last seen could not be used.
     pub fn note_policy_refused(&self, refused: bool) {
+        tally::policy_refused(refused);
         self.policy_refused.store(refused, Ordering::Relaxed);
     }
 
@@ -118,6 +119,7 @@ impl Gate {
         if let Some(shared) = &caches.shared {
             shared.keep_for(keep_for(&policy.policy, caches.bounds.ttl));
         }
+        tally::policy_in_force(&policy, self.clock.now());
         self.policy.swap(Arc::new(policy))
     }
 }

@@ -9,6 +9,7 @@ use super::answer::{DecisionId, Served};
 use super::{ActivePolicy, ServedFrom};
 use crate::cache::Entry;
 use crate::clock::Clock;
+use crate::telemetry::call;
 use crate::telemetry::metrics::kinds::Example;
 use crate::telemetry::metrics::label::{Level, PolicyLoad, Source};
 use crate::telemetry::metrics::list::{
@@ -100,10 +101,18 @@ pub(super) fn policy_in_force(policy: &ActivePolicy, now: Timestamp) {
     POLICY_LOADED_AT.set((), seconds(now));
 }
 
+/// Whether a policy that was to come into force was refused.
+pub(super) fn policy_refused(refused: bool) {
+    if refused {
+        POLICY_LOADS.inc((PolicyLoad::Rejected,));
+    }
+    POLICY_REJECTED.set_flag((), refused);
+}
+
 fn example(decision_id: DecisionId, now: Timestamp) -> Example {
     Example {
         decision_id: decision_id.number(),
-        trace_id: None,
+        trace_id: call::trace_id(),
         at: seconds(now),
     }
 }

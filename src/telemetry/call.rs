@@ -144,6 +144,13 @@ pub(crate) fn note(write: impl FnOnce(&mut Notes)) {
     });
 }
 
+/// The trace of the call that is worked for, where it is one that is kept.
+pub(crate) fn trace_id() -> Option<u128> {
+    let mut trace_id = None;
+    note(|notes| trace_id = notes.trace_id.filter(|_| notes.traced.is_some()));
+    trace_id
+}
+
 /// Measures a part of the work until the measure is dropped.
 pub(crate) fn begin(part: Part, operation: &'static str) -> Measure {
     Measure {

@@ -5,7 +5,8 @@
 //!
 //! `logs` writes lines; `metrics` counts; `call` holds what is noted about a call on its way,
 //! `requests` makes a line and a trace of it when it is over; `context` reads what callers say of
-//! their traces; `traces` samples, `spans` words and `otlp` sends them.
+//! their traces; `traces` samples, `spans` words and `otlp` sends them; `push` sends metrics the same
+//! way.
 //! Start at [`init`] and [`observe`].
 
 pub(crate) mod call;
@@ -13,6 +14,7 @@ mod context;
 mod logs;
 pub mod metrics;
 mod otlp;
+mod push;
 pub(crate) mod requests;
 pub(crate) mod seldom;
 mod spans;
@@ -22,6 +24,7 @@ use std::sync::Arc;
 
 pub use logs::{TelemetryError, init};
 pub use otlp::OtlpError;
+pub use push::{MetricsWorker, metrics_worker};
 pub use traces::{SpanCounts, TraceWorker, span_counts};
 
 use crate::clock::Clock;

@@ -13,6 +13,9 @@ use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use opentelemetry_proto::tonic::collector::metrics::v1::{
+    ExportMetricsServiceRequest, ExportMetricsServiceResponse,
+};
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
@@ -125,6 +128,11 @@ struct Signal {
     path: &'static str,
 }
 
+const METRICS: Signal = Signal {
+    method: "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+    path: "/v1/metrics",
+};
+
 const TRACES: Signal = Signal {
     method: "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
     path: "/v1/traces",
@@ -222,6 +230,17 @@ impl Collector {
         Ok(answer
             .partial_success
             .map_or(0, |partial| partial.rejected_spans))
+    }
+
+    /// Sends metrics; tells how many points were not taken of them.
+    pub(super) async fn metrics(
+        &self,
+        request: &ExportMetricsServiceRequest,
+    ) -> Result<i64, SendError> {
+        let answer: ExportMetricsServiceResponse = self.send(&METRICS, request).await?;
+        Ok(answer
+            .partial_success
+            .map_or(0, |partial| partial.rejected_data_points))
     }
 
     async fn send<M, A>(&self, signal: &Signal, message: &M) -> Result<A, SendError>

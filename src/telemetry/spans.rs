@@ -8,6 +8,7 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
+use std::sync::LazyLock;
 use std::time::Instant;
 
 use icpgate_policy::codes::{Reason, Verdict};
@@ -233,18 +234,20 @@ fn status(failed: bool) -> Option<Status> {
 }
 
 /// What is said of this process with everything.
-fn resource(config: &Otlp) -> Resource {
+pub(super) fn resource(config: &Otlp) -> Resource {
     // Another one for each start; nothing is to be found under it but what is sent.
-    let random = RandomState::new();
-    let (high, low) = (random.hash_one(1), random.hash_one(2));
-    let instance = Hex(u128::from(high) << 64 | u128::from(low)).to_string();
+    static INSTANCE: LazyLock<String> = LazyLock::new(|| {
+        let random = RandomState::new();
+        let (high, low) = (random.hash_one(1), random.hash_one(2));
+        Hex(u128::from(high) << 64 | u128::from(low)).to_string()
+    });
     // The name has a key of its own; what else is given wins.
     let name = [("service.name", config.service_name.as_str())];
     let given = config.resource.as_slice();
     let given = given.iter().map(|(name, value)| (&**name, &**value));
     let ours = [
         ("service.version", env!("CARGO_PKG_VERSION")),
-        ("service.instance.id", instance.as_str()),
+        ("service.instance.id", INSTANCE.as_str()),
     ];
     let mut attributes: Vec<KeyValue> = Vec::new();
     for (name, value) in name.into_iter().chain(given).chain(ours) {

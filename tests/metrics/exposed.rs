@@ -217,7 +217,7 @@ async fn counts_are_those_of_the_traffic() {
     is("icpgate_cache_absent_hits_total", &local, 10.0);
     is("icpgate_cache_misses_total", &local, 2.0);
     is("icpgate_cache_age_seconds_count", &local, 10.0);
-    is("icpgate_cache_hits_total", &[("level", "answers")], 8.0);
+    is("icpgate_cache_hits_total", &[("level", "answers")], 9.0);
     is(
         "icpgate_load_duration_seconds_count",
         &[("outcome", "read")],

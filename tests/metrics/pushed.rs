@@ -1,25 +1,22 @@
-//! Metrics in the form of OpenTelemetry, over a real line to a collector.
+//! Metrics in the form of OpenTelemetry, from a real process over a real line to a collector.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use icpgate::clock::SystemClock;
-use icpgate::telemetry::metrics::label::Handed;
-use icpgate::telemetry::metrics::list::HANDED_IN;
-use icpgate::telemetry::metrics::{Observers, otlp};
-use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_client::MetricsServiceClient;
+use icpgate::proto::v1;
 use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
     MetricsService, MetricsServiceServer,
 };
 use opentelemetry_proto::tonic::collector::metrics::v1::{
     ExportMetricsServiceRequest, ExportMetricsServiceResponse,
 };
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::metrics::v1::Metric;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
-use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
-use opentelemetry_proto::tonic::resource::v1::Resource;
 use tokio_stream::wrappers::TcpListenerStream;
-use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
+
+use super::servers::gate::{Gate, Signal, until};
+use super::web::{address, get};
 
 /// Keeps what is sent.
 #[derive(Clone, Default)]
@@ -36,83 +33,110 @@ impl MetricsService for Collector {
     }
 }
 
-/// The count of records that were accepted, as a collector got it.
-fn accepted(request: &ExportMetricsServiceRequest) -> i64 {
-    let metrics = &request.resource_metrics[0].scope_metrics[0].metrics;
-    let handed = metrics
-        .iter()
-        .find(|one| one.name == "icpgate_records_handed_in");
-    let Some(Data::Sum(sum)) = &handed.unwrap().data else {
-        panic!("{handed:?}");
+impl Collector {
+    /// A metric of what was sent last.
+    fn last(&self, name: &str) -> Option<Metric> {
+        let sent = self.0.lock().unwrap();
+        let metrics = &sent.last()?.resource_metrics[0].scope_metrics[0].metrics;
+        metrics.iter().find(|metric| metric.name == name).cloned()
+    }
+}
+
+/// Calls that were answered with `OK`, by method, as the last message says.
+fn answered(collector: &Collector, method: &str) -> u64 {
+    let Some(Metric {
+        data: Some(Data::Histogram(calls)),
+        unit,
+        ..
+    }) = collector.last("rpc.server.call.duration")
+    else {
+        return 0;
     };
-    assert!(sum.is_monotonic);
-    let point = sum.data_points.iter().find(|point| {
-        let value = point.attributes[0].value.clone().unwrap().value;
-        format!("{value:?}").contains("accepted")
+    assert_eq!(unit, "s");
+    let point = calls.data_points.iter().find(|point| {
+        let is = |key: &str, expected: &str| {
+            let found = point.attributes.iter().find(|one| one.key == key);
+            let value = found.and_then(|one| one.value.clone()?.value);
+            matches!(value, Some(Value::StringValue(text)) if text == expected)
+        };
+        is("rpc.method", method)
+            && is("rpc.response.status_code", "OK")
+            && is("rpc.system.name", "grpc")
     });
-    let Some(Value::AsInt(count)) = point.unwrap().value else {
-        panic!("{point:?}");
-    };
-    count
+    point.map_or(0, |point| {
+        assert_eq!(point.bucket_counts.len(), point.explicit_bounds.len() + 1);
+        assert_eq!(point.count, point.bucket_counts.iter().sum::<u64>());
+        assert!(point.start_time_unix_nano < point.time_unix_nano);
+        point.count
+    })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_collector_gets_sums_and_a_last_time_at_the_end() {
+async fn a_collector_gets_the_list_and_the_last_counts() {
+    const CHECK: &str = "icpgate.v1.ProvisioningService/CheckProvisioning";
     let collector = Collector::default();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let (stop, closed) = (CancellationToken::new(), CancellationToken::new());
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let serving = tonic::transport::Server::builder()
         .add_service(MetricsServiceServer::new(collector.clone()))
-        .serve_with_incoming_shutdown(
-            TcpListenerStream::new(listener),
-            closed.clone().cancelled_owned(),
-        );
-    let client = MetricsServiceClient::connect(url);
-    let collecting = async {
-        let client = client.await.unwrap();
-        let send = async |request| {
-            client.clone().export(request).await.unwrap();
+        .serve_with_incoming(TcpListenerStream::new(listener));
+    let asking = async {
+        let settings = vec![
+            ("otlp.endpoint", endpoint),
+            ("otlp.metrics_interval", "50ms".to_owned()),
+        ];
+        let mut gate = Gate::start(settings).await;
+        let question = v1::CheckProvisioningRequest {
+            domain: "shop.example.cn".to_owned(),
+            product: v1::Product::Cdn.into(),
+            service_area: v1::ServiceArea::Mainland.into(),
+            ..Default::default()
         };
-        let every = Duration::from_millis(20);
-        let observers = Observers::default().and(|| HANDED_IN.inc((Handed::Accepted,)));
-        let clock = SystemClock;
-        otlp::push(
-            Resource::default(),
-            observers,
-            every,
-            &clock,
-            stop.clone(),
-            send,
-        )
+        gate.check(question.clone()).await.unwrap();
+        until("the collector has the call", async || {
+            (answered(&collector, CHECK) == 1).then_some(())
+        })
         .await;
-        closed.cancel();
+        assert!(collector.last("process.memory.usage").is_some());
+        assert!(collector.last("db.client.operation.duration").is_some());
+        let metrics = get(address(&gate), "/metrics").await.body;
+        assert!(metrics.contains("icpgate_otlp_metrics_pushes_total{outcome=\"failed\"} 0"));
+        // What is counted last is sent at the end.
+        gate.check(question).await.unwrap();
+        gate.process().signal(Signal::Terminate);
+        assert!(gate.process().wait().await.success());
+        assert_eq!(answered(&collector, CHECK), 2);
     };
-    let watching = async {
-        // Until some were sent; then it is told to end.
-        let enough = async {
-            while collector.0.lock().unwrap().len() < 3 {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        let enough = tokio::time::timeout(Duration::from_mins(1), enough);
-        enough.await.expect("they are sent");
-        stop.cancel();
+    tokio::select! {
+        served = serving => panic!("{served:?}"),
+        () = asking => {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_collector_that_is_away_holds_nothing_up() {
+    let closed = {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        taken.local_addr().unwrap()
     };
-    let (served, (), ()) = tokio::join!(serving, collecting, watching);
-    served.unwrap();
-    let got = collector.0.lock().unwrap();
-    let counts: Vec<i64> = got.iter().map(accepted).collect();
-    assert!(counts.len() >= 4, "{counts:?}");
-    // Each was observed once, just before it was sent.
-    assert!(
-        counts.windows(2).all(|pair| pair[1] == pair[0] + 1),
-        "{counts:?}"
-    );
-    let names: Vec<&str> = got[0].resource_metrics[0].scope_metrics[0]
-        .metrics
-        .iter()
-        .map(|metric| metric.name.as_str())
-        .collect();
-    assert!(names.contains(&"process.memory.usage"), "{names:?}");
+    let settings = vec![
+        ("otlp.endpoint", format!("http://{closed}")),
+        ("otlp.metrics_interval", "50ms".to_owned()),
+    ];
+    let mut gate = Gate::start(settings).await;
+    let at = address(&gate);
+    until("it was tried in vain", async || {
+        let metrics = get(at, "/metrics").await.body;
+        let line = metrics
+            .lines()
+            .find(|line| line.starts_with("icpgate_otlp_metrics_pushes_total{outcome=\"failed\"}"))
+            .unwrap()
+            .to_owned();
+        let failed: f64 = line.rsplit(' ').next().unwrap().parse().unwrap();
+        (failed >= 2.0).then_some(())
+    })
+    .await;
+    assert_eq!(gate.log().matches("metrics cannot be sent").count(), 1);
+    gate.process().signal(Signal::Terminate);
+    assert!(gate.process().wait().await.success());
 }

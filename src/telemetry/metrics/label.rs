@@ -326,7 +326,7 @@ labels! {
 
     /// What the service depends on.
     Dependency "dependency" {
-        /// The database in a PostgreSQL server.
+        /// The database in a `PostgreSQL` server.
         Postgres = "postgresql",
         /// Its read replica.
         Replica = "postgresql_replica",
@@ -488,6 +488,22 @@ labels! {
         Loaded = "loaded",
         /// It was refused, and the one before stays.
         Rejected = "rejected",
+    }
+
+    /// What became of a message with metrics.
+    Pushed "outcome" {
+        /// The collector took it.
+        Taken = "taken",
+        /// It did not get there, or was refused.
+        Failed = "failed",
+    }
+
+    /// What became of a span.
+    SpanEnd "outcome" {
+        /// The collector took it.
+        Sent = "sent",
+        /// It was left out: the queue was full, or the collector did not take it in time.
+        Dropped = "dropped",
     }
 
     /// What was asked for over HTTP.

@@ -9,8 +9,8 @@ use super::kinds::{Counter, Examples, Family, Gauge, Histogram, Level, Total};
 use super::label::{
     Bulk, CallKind, Caller, Channel, Code, ContactState, Dependency, Ended, Ending, Failure,
     Handed, Label, Level as CacheLevel, LoadEnd, Method, NotReady, Operation, Page, Panicked,
-    Phase, Place, PolicyLoad, PolicyVersion, Pool, PoolState, Queue, Refusal, Reload, Shed, Source,
-    Unserved, Version, Within,
+    Phase, Place, PolicyLoad, PolicyVersion, Pool, PoolState, Pushed, Queue, Refusal, Reload, Shed,
+    Source, SpanEnd, Unserved, Version, Within,
 };
 
 /// One metric of the list.
@@ -207,7 +207,7 @@ metrics! {
         /// Obligations that were given along, whatever the verdict.
         OBLIGATIONS = "icpgate_decision_obligations_total": counter [Reason];
         /// How long single questions took from the question to the answer, by where the farthest
-        /// of their facts came from. In OpenMetrics with examples: decision and trace.
+        /// of their facts came from. In `OpenMetrics` with examples: decision and trace.
         DECISION_DURATION = "icpgate_decision_duration_seconds":
             (of_times_with(TIMES, &DECISION_EXAMPLES)) [Source];
         /// How long deciding took, reading of facts not included. An answer that equal questions
@@ -288,7 +288,7 @@ metrics! {
         POOL = "icpgate_pool_connections": gauge [Pool, PoolState];
         /// Most connections of each pool.
         POOL_LIMIT = "icpgate_pool_limit_connections": gauge [Pool];
-        /// How long a connection was waited for; of PostgreSQL, for questions and decisions.
+        /// How long a connection was waited for; of `PostgreSQL`, for questions and decisions.
         POOL_WAIT = "icpgate_pool_wait_seconds": (of_times(TIMES)) [Pool];
         /// Requests that got no connection in time.
         POOL_TIMEOUTS = "icpgate_pool_timeouts_total": counter [Pool];
@@ -325,6 +325,13 @@ metrics! {
         LOG_FULL = "icpgate_decision_log_full_total": counter [];
         /// Decisions that were given and could not be recorded. Must stay 0.
         LOG_DROPPED = "icpgate_decision_log_dropped_total": counter [];
+    }
+
+    "Telemetry" {
+        /// Spans of traced calls (`otlp.endpoint`).
+        SPANS = "icpgate_otlp_spans_total": total [SpanEnd];
+        /// Messages with metrics to the collector.
+        PUSHES = "icpgate_otlp_metrics_pushes_total": counter [Pushed];
     }
 
     "Process" {

@@ -10,7 +10,7 @@ pub mod kinds;
 pub mod label;
 pub mod list;
 pub mod names;
-pub mod otlp;
+pub(crate) mod otlp;
 mod process;
 mod reference;
 mod text;

@@ -7,8 +7,6 @@
 //! **Absent on purpose:** an instrument of the SDK for each metric: it would count everything a
 //! second time.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
@@ -19,12 +17,9 @@ use opentelemetry_proto::tonic::metrics::v1::{
     NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum, exemplar, number_data_point,
 };
 use opentelemetry_proto::tonic::resource::v1::Resource;
-use tokio_util::sync::CancellationToken;
 
-use super::Observers;
 use super::kinds::{Buckets, Example, Kind, Reading, Texts};
 use super::list::{LIST, Metric};
-use crate::clock::Clock;
 
 /// Names of the semantic conventions, with those of labels that differ, and attributes that every
 /// series has.
@@ -103,34 +98,9 @@ struct Span {
     to: u64,
 }
 
-/// Sends everything `every` so often, and a last time after `stop`. Whether and how long `send` waits
-/// is its own business; where it fails, what is sent next holds it too: counts are sums from the
-/// start.
-pub async fn push(
-    resource: Resource,
-    observers: Observers,
-    every: Duration,
-    clock: &dyn Clock,
-    stop: CancellationToken,
-    send: impl AsyncFn(ExportMetricsServiceRequest),
-) {
-    let began = clock.now();
-    loop {
-        let ending = tokio::select! {
-            () = stop.cancelled() => true,
-            () = tokio::time::sleep(every) => false,
-        };
-        observers.observe();
-        send(request(resource.clone(), began, clock.now())).await;
-        if ending {
-            return;
-        }
-    }
-}
-
 /// Everything that the list holds.
 #[must_use]
-pub fn request(
+pub(crate) fn request(
     resource: Resource,
     began: Timestamp,
     now: Timestamp,

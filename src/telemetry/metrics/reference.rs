@@ -97,5 +97,11 @@ series.
 States (sizes, pools, memory) are read from memory when they are asked for; counts of records come from
 the store at `metrics.data_interval`, and never because somebody asks.
 
+Where `otlp.endpoint` is set, the same list is sent to its collector every `otlp.metrics_interval`, under
+the names of OpenTelemetry's semantic conventions where these have one (`rpc.server.call.duration`,
+`db.client.operation.duration`, `db.client.connection.*`, `process.*`), and else under the names below
+without their units, which OpenTelemetry tells apart: a collector that writes Prometheus names makes them
+of it again.
+
 Counters begin at 0 with the process. Times are in seconds, also where buckets begin at 50 µs.
 ";

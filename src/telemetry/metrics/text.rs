@@ -1,7 +1,7 @@
-//! The text forms of an exposition: that of Prometheus, version 0.0.4, and OpenMetrics 1.0.
+//! The text forms of an exposition: that of Prometheus, version 0.0.4, and `OpenMetrics` 1.0.
 //!
-//! Written here, because the library of the OpenMetrics project writes only the second, and takes
-//! examples only from histograms of its own, which lock on each observation.
+//! Written here, because the library of that project writes only the second, and takes examples
+//! only from histograms of its own, which lock on each observation.
 
 use std::fmt::Write as _;
 
@@ -17,7 +17,7 @@ pub enum Format {
     Prometheus,
 }
 
-/// Units that OpenMetrics is told of, as names end in them.
+/// Units that `OpenMetrics` is told of, as names end in them.
 const UNITS: [&str; 8] = [
     "seconds",
     "bytes",
