@@ -2,6 +2,10 @@
 //! nowhere that data leaves the process, neither as they are nor turned.
 
 #[cfg(test)]
+#[expect(dead_code, reason = "the tests of traces use more of it")]
+#[path = "../telemetry/collector.rs"]
+mod collector;
+#[cfg(test)]
 #[expect(dead_code, reason = "the tests of callers use more of it")]
 #[path = "../auth/pki.rs"]
 mod pki;

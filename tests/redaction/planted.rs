@@ -68,6 +68,7 @@ pub(crate) fn planted(key: &[u8], tokens: &[String]) -> Vec<Planted> {
         Place::Pages,
         Place::Redis,
         Place::Store,
+        Place::Traces,
     ];
     let mut planted: Vec<Planted> = PERSONAL
         .iter()

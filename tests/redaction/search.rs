@@ -24,6 +24,8 @@ pub(crate) enum Place {
     Redis,
     /// Every column of every table, and files of the store.
     Store,
+    /// What a collector of traces is sent.
+    Traces,
 }
 
 /// A value that was handed to the program.

@@ -20,6 +20,7 @@ use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status};
 use tonic_types::StatusExt as _;
 
+use crate::collector::Collector;
 use crate::pki::{Signer, jwks};
 use crate::places::{self, Monitor, Read};
 use crate::planted::{
@@ -89,6 +90,12 @@ struct Told {
 
 async fn walk(url: Option<String>, form: &str) {
     let mut world = World::new(url, form);
+    let collector = Collector::grpc().await;
+    world.settings.extend([
+        ("otlp.endpoint", collector.url()),
+        ("otlp.sample_ratio", "1".to_owned()),
+        ("log.requests", "all".to_owned()),
+    ]);
     let monitor = Monitor::start(world.redis.port(), REDIS_PASSWORD);
     let mut gate = Gate::start(world.settings.clone()).await;
     world.call(&gate).await;
@@ -111,11 +118,11 @@ async fn walk(url: Option<String>, form: &str) {
         search.look(Place::Commands, &what, &printed);
     }
     search.saw(&["an organisation"]);
-    if let Some(address) = pages_address(&gate.log()) {
-        for (what, page) in places::pages(address) {
-            search.look(Place::Pages, &what, &page);
-        }
+    let address = pages_address(&gate.log()).expect("pages are served");
+    for (what, page) in places::pages(address) {
+        search.look(Place::Pages, &what, &page);
     }
+    search.saw(&["a service"]);
     for (what, value) in places::redis(&world.redis) {
         search.look(Place::Redis, &what, &value);
     }
@@ -124,6 +131,9 @@ async fn walk(url: Option<String>, form: &str) {
     world.look_at_store(&mut search).await;
     gate.process().signal(Signal::Terminate);
     assert_eq!(gate.process().wait().await.code(), Some(0));
+    let traces = collector.received.text();
+    search.look(Place::Traces, "a trace", traces.as_bytes());
+    search.saw(&["a service"]);
     world.look_at_store(&mut search).await;
     let heard = monitor.heard();
     search.look(Place::Redis, "a command for Redis", &heard);
@@ -290,6 +300,18 @@ impl World {
             // A check that a person must judge ends with 2.
             for (code, arguments) in [
                 (0, format!("config print --output {form}")),
+                (0, format!("keys list --output {form}")),
+                (
+                    0,
+                    format!("erase --subject-number 京ICP备2024998001号 --output {form}"),
+                ),
+                (
+                    0,
+                    format!(
+                        "canary --expect review probe-org.cn --product cdn --area mainland \
+                         --output {form} --server {server}"
+                    ),
+                ),
                 (0, format!("doctor --output {form}")),
                 (
                     1,
