@@ -130,7 +130,13 @@ impl Serving {
     fn try_start(place: &Place, args: &[&str]) -> Result<Self, String> {
         let log = tempfile::NamedTempFile::new_in(place.folder.path()).unwrap();
         let log = log.into_temp_path().keep().unwrap();
-        let listen = ["serve", "--grpc-listen", "127.0.0.1:0"];
+        let listen = [
+            "serve",
+            "--grpc-listen",
+            "127.0.0.1:0",
+            "--http-listen",
+            "127.0.0.1:0",
+        ];
         let mut child = place
             .command(&[&listen, args].concat())
             .stdout(Stdio::null())

@@ -75,7 +75,8 @@ fn another_address_than_loopback_needs_protection() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn insecure_listens_anywhere() {
     let place = Place::new();
-    let args = ["serve", "--grpc-listen", "0.0.0.0:0", "--insecure"];
+    let mut args = vec!["serve", "--grpc-listen", "0.0.0.0:0", "--insecure"];
+    args.extend(["--http-listen", "127.0.0.1:0"]);
     let program = Program::start(place.folder.path(), &args);
     let channel = program.channel().await;
     assert_eq!(call(&channel, CHECK, None).await, Code::InvalidArgument);

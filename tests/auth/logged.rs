@@ -24,7 +24,13 @@ fn program(place: &Place, signer: &Signer, requests: &str) -> Program {
         "auth.reload_interval=1h",
         "auth.jwks_cooldown=1h",
     ];
-    let mut args = vec!["serve", "--sample", "--grpc-listen", "127.0.0.1:0"];
+    let mut args = vec!["serve", "--sample"];
+    args.extend([
+        "--grpc-listen",
+        "127.0.0.1:0",
+        "--http-listen",
+        "127.0.0.1:0",
+    ]);
     for setting in settings {
         args.extend(["--set", setting]);
     }

@@ -31,7 +31,7 @@ const LASTS: Duration = Duration::from_secs(2);
 const CALLERS: usize = 4;
 
 /// How much the process may grow. What is sent is several times as much.
-const GROWTH_KIB: u64 = 40 * 1024;
+const GROWTH_KIB: u64 = 64 * 1024;
 
 /// A way to do harm: what is sent, over and over; the number counts from zero.
 type Harm = fn(u32) -> Vec<u8>;

@@ -45,7 +45,8 @@ pub(super) fn person(name: &str) -> String {
     let simplified: String = name.chars().map(crate::script::simplify).take(2).collect();
     let compound = COMPOUND_SURNAMES.contains(&simplified.as_str());
     // Signs hide nothing: beside them a name of one character would be shown whole.
-    let letters = name.chars().filter(|c| c.is_alphanumeric()).count();
+    let is_letter = |c: &char| c.is_alphanumeric() || super::name::is_han(*c);
+    let letters = name.chars().filter(is_letter).count();
     let shown = match (letters, compound) {
         (1, _) => 0,
         (3.., true) => 2,
