@@ -74,9 +74,9 @@ pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Outcome> {
             most,
         );
     }
-    outcome.notes.push(
-        "without a credential, and without metrics, which this version does not have".to_owned(),
-    );
+    outcome
+        .notes
+        .push("without a credential; metrics are counted".to_owned());
     outcome.notes.push(format!(
         "open loop: {half:.0} calls a second to each, half of what the slower one takes; context, \
          no target"
