@@ -262,7 +262,7 @@ pub async fn serve_parts(
         .local_addr()
         .context("ask for the address of the listener")?;
     let (http_listener, http_address) = operators::listen(config).await?;
-    operators::started(&*clock);
+    operators::started(config, &*clock);
     let lifecycle = Lifecycle::new(config.limits.drain_timeout);
     let (soft, hard) = (lifecycle.soft(), lifecycle.hard());
     // The log outlives the calls: it is stopped when the last of them has gone, or when they are

@@ -15,7 +15,7 @@ use crate::http::Pages;
 use crate::store::{Store, observe_pools};
 use crate::telemetry::metrics::Observers;
 use crate::telemetry::metrics::label::SpanEnd;
-use crate::telemetry::metrics::list::{SPANS, STARTED_AT};
+use crate::telemetry::metrics::list::{DRAIN_LIMIT, SPANS, STARTED_AT};
 use crate::telemetry::span_counts;
 
 /// Refuses to listen where strangers could read what is meant for operators.
@@ -56,9 +56,10 @@ pub(super) async fn listen(config: &Config) -> anyhow::Result<(TcpListener, Sock
     Ok((listener, address))
 }
 
-/// Notes when the process started, and that it counts.
-pub(super) fn started(clock: &dyn Clock) {
+/// Notes when the process started, that it counts, and how long it may take to end.
+pub(super) fn started(config: &Config, clock: &dyn Clock) {
     STARTED_AT.set((), clock.now().as_duration().as_secs_f64());
+    DRAIN_LIMIT.set((), config.limits.drain_timeout.as_secs_f64());
 }
 
 /// What is shown over HTTP. From `soft` on the replica is not ready.

@@ -181,7 +181,7 @@ impl Gate {
         self.intake.load_full()
     }
 
-    /// The store, for imports.
+    /// The store.
     #[must_use]
     pub fn store(&self) -> &dyn Store {
         &*self.store

@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Contact, Gate};
 use crate::telemetry::metrics::label::{ContactState, Level, NotReady};
 use crate::telemetry::metrics::list::{
-    CACHE_BYTES, CACHE_ENTRIES, CACHE_LIMIT, CONTACT, LOG_VIEW_AGE, NOT_READY, READY,
+    CACHE_BYTES, CACHE_ENTRIES, CACHE_LIMIT, CONTACT, LOG_VIEW_AGE, NOT_READY, READY, SYNC_LIMIT,
 };
 
 impl Gate {
@@ -26,6 +26,9 @@ impl Gate {
         }
         if let Some(shared) = &caches.shared {
             shared.observe();
+        }
+        if let Some(age) = caches.completeness.max_sync_age {
+            SYNC_LIMIT.set((), age.as_secs_f64());
         }
         self.log.observe();
         let ready = self.readiness(stop.clone()).now();

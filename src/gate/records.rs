@@ -1,12 +1,15 @@
 //! Records: put, look up, and the change log.
 
+use futures::Stream;
 use icpgate_policy::domain_name::{self, Host};
 use icpgate_policy::facts::{Fact, Revision};
-use icpgate_policy::field::{FieldProblem, QuestionProblem, Shown};
+use icpgate_policy::field::{FieldProblem, FileProblem, QuestionProblem, Shown};
 use icpgate_policy::records::{Handle, Record};
 
 use super::{Gate, GateError};
-use crate::intake::{Violation, parse_token, token};
+use crate::intake::{
+    self, ImportError, ImportReport, Line, Progress, Violation, parse_token, token,
+};
 use crate::proto::v1;
 use crate::store::{ChangeEntry, Freshness, Written};
 use crate::telemetry::call::{self, Part};
@@ -97,6 +100,33 @@ impl Gate {
         HANDED_IN.add((Handed::Unchanged,), written.unchanged);
         self.wrote(written.revision).await;
         Ok(written)
+    }
+
+    /// Writes the good ones of a stream of records.
+    ///
+    /// # Errors
+    ///
+    /// Where the store fails, with the report until then.
+    pub async fn import<L>(&self, lines: L) -> Result<ImportReport, Box<ImportError>>
+    where
+        L: Stream<Item = Result<(u64, Line), FileProblem>> + Unpin,
+    {
+        // One import, one set of suffixes, whatever becomes of the policy meanwhile.
+        let edge = self.intake();
+        let mut counted = Progress::default();
+        let count = |now: &Progress| {
+            HANDED_IN.add((Handed::Accepted,), now.accepted - counted.accepted);
+            HANDED_IN.add((Handed::Unchanged,), now.unchanged - counted.unchanged);
+            HANDED_IN.add((Handed::Rejected,), now.rejected - counted.rejected);
+            counted = *now;
+        };
+        let report = intake::import(lines, &edge, &*self.store, count, || self.now()).await;
+        let revision = match &report {
+            Ok(report) => report.revision,
+            Err(error) => error.report.revision,
+        };
+        self.wrote(revision).await;
+        report
     }
 
     /// Looks up everything known that bears on one name.

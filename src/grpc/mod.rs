@@ -40,7 +40,7 @@ use crate::auth::{Acceptor, Auth};
 use crate::gate::Gate;
 use crate::proto;
 use crate::telemetry::metrics::label::Phase;
-use crate::telemetry::metrics::list::PHASE;
+use crate::telemetry::metrics::list::{PHASE, PHASE_AT};
 
 use age::AgeLayer;
 use connections::End;
@@ -165,7 +165,7 @@ pub async fn serve(
         leave: leave.clone(),
     };
     let records = Records {
-        gate,
+        gate: Arc::clone(&gate),
         timeout: limits.timeout,
         leave: leave.clone(),
     };
@@ -185,18 +185,18 @@ pub async fn serve(
         .layer(SizeLayer)
         .service(Services::new(provisioning, records, auxiliary, &limits));
     let stopping = async {
-        phase(Phase::Running);
+        phase(Phase::Running, &gate);
         stop.soft.cancelled().await;
-        phase(Phase::Announced);
+        phase(Phase::Announced, &gate);
         // Watchers learn meanwhile, so that balancers look elsewhere while calls are still taken.
         tokio::select! {
             () = tokio::time::sleep(limits.lame_duck) => {}
             () = stop.hard.cancelled() => {}
         }
-        phase(Phase::Draining);
+        phase(Phase::Draining, &gate);
         leave.cancel();
         stop.hard.cancelled().await;
-        phase(Phase::Dropping);
+        phase(Phase::Dropping, &gate);
     };
     let end = End {
         leave: leave.clone(),
@@ -212,9 +212,8 @@ pub async fn serve(
     Ok(())
 }
 
-/// Shows how far the process is on its way to the end.
-fn phase(now: Phase) {
-    for phase in Phase::ALL {
-        PHASE.set_flag((*phase,), *phase == now);
-    }
+/// Shows how far the process is on its way to the end, and since when.
+fn phase(now: Phase, gate: &Gate) {
+    PHASE_AT.set((), gate.now().as_duration().as_secs_f64());
+    PHASE.only((now,));
 }

@@ -70,15 +70,7 @@ impl RecordService for Records {
             }
         });
         let lines = Box::pin(lines);
-        let gate = &self.gate;
-        // One import, one set of suffixes, whatever becomes of the policy meanwhile.
-        let edge = gate.intake();
-        let report = intake::import(lines, &edge, gate.store(), |_| {}, || gate.now()).await;
-        let revision = match &report {
-            Ok(report) => report.revision,
-            Err(error) => error.report.revision,
-        };
-        gate.wrote(revision).await;
+        let report = self.gate.import(lines).await;
         let report = report.map_err(|error| import_status(&error))?;
         if let Some(error) = broken.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Err(error);

@@ -15,11 +15,12 @@ use super::web::{address, ask, get};
 const OPEN: &str = "accept: application/openmetrics-text; version=1.0.0\r\n";
 
 /// Metrics that such a server has no values of, each with the reason.
-const WITHOUT: [(&str, &str); 4] = [
+const WITHOUT: [(&str, &str); 5] = [
     ("icpgate_certificate_expiry_timestamp_seconds", "no TLS"),
     ("icpgate_change_log_view_age_seconds", "may be asked before"),
     ("icpgate_channel_connected", "signs may not have come yet"),
     ("icpgate_breaker_open", "no Redis and no read replica"),
+    ("icpgate_sync_limit_seconds", "unlimited"),
 ];
 
 fn question(domain: &str) -> v1::CheckProvisioningRequest {
@@ -31,14 +32,18 @@ fn question(domain: &str) -> v1::CheckProvisioningRequest {
     }
 }
 
-async fn scrape(gate: &Gate) -> BTreeMap<String, Family> {
+pub(crate) async fn scrape(gate: &Gate) -> BTreeMap<String, Family> {
     let answer = ask(address(gate), "GET", "/metrics", OPEN).await.unwrap();
     assert_eq!(answer.status, 200);
     openmetrics(&answer.body)
 }
 
 /// The value of a series; 0 where it is not shown.
-fn value(families: &BTreeMap<String, Family>, name: &str, labels: &[(&str, &str)]) -> f64 {
+pub(crate) fn value(
+    families: &BTreeMap<String, Family>,
+    name: &str,
+    labels: &[(&str, &str)],
+) -> f64 {
     let base = ["_total", "_count", "_sum"]
         .iter()
         .find_map(|suffix| {
@@ -244,6 +249,13 @@ async fn counts_are_those_of_the_traffic() {
     is("icpgate_records", &[("kind", "subject")], 0.0);
     is("icpgate_ready", &[], 1.0);
     is("icpgate_phase", &[("phase", "running")], 1.0);
+    is("icpgate_drain_limit_seconds", &[], 30.0);
+    let running = value(&families, "icpgate_phase_timestamp_seconds", &[]);
+    let started = value(&families, "process_start_time_seconds", &[]);
+    assert!(
+        (0.0..60.0).contains(&(running - started)),
+        "{running}, {started}"
+    );
     is("icpgate_store_contact", &[("state", "held")], 1.0);
     assert!(value(&families, "process_resident_memory_bytes", &[]) > 1e6);
     assert!(value(&families, "icpgate_cache_bytes", &local) > 0.0);
@@ -329,7 +341,7 @@ async fn a_redis_that_is_not_there_is_shown_as_an_open_breaker() {
 }
 
 /// A registration that ends in so many hours.
-fn registration(name: &str, hours: i64) -> v1::Record {
+pub(crate) fn registration(name: &str, hours: i64) -> v1::Record {
     let ends = SystemClock.now() + jiff::SignedDuration::from_hours(hours);
     let json = serde_json::json!({
         "registration": {

@@ -102,6 +102,15 @@ async fn a_draining_replica_says_so_until_it_ends() {
     let mut gate = Gate::start(settings).await;
     let at = address(&gate);
     assert_eq!(get(at, "/readyz").await.status, 200);
+    let since = async || {
+        let metrics = get(at, "/metrics").await.body;
+        let line = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix("icpgate_phase_timestamp_seconds "));
+        line.unwrap().parse::<f64>().unwrap()
+    };
+    let running = since().await;
+    assert!((since().await - running).abs() < 1e-6, "it still runs");
     gate.process().signal(Signal::Terminate);
     let told = until("it says that it stops", async || {
         let answer = ask(at, "GET", "/readyz", "").await?;
@@ -118,9 +127,11 @@ async fn a_draining_replica_says_so_until_it_ends() {
         "icpgate_ready 0",
         "icpgate_not_ready{reason=\"stopping\"} 1",
         "icpgate_phase{phase=\"announced\"} 1",
+        "icpgate_drain_limit_seconds 30",
     ] {
         assert!(metrics.contains(line), "{line}");
     }
+    assert!(since().await > running, "another phase began");
     assert!(gate.process().wait().await.success());
     assert!(
         TcpStream::connect(at).await.is_err(),

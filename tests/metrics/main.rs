@@ -16,6 +16,7 @@ mod listener;
 mod page;
 mod parse;
 mod pushed;
+mod registry;
 mod web;
 
 #[path = "../servers"]

@@ -308,7 +308,11 @@ metrics! {
         SURVEYED_AT = "icpgate_survey_timestamp_seconds": gauge [];
         /// How long it took.
         SURVEY_DURATION = "icpgate_survey_duration_seconds": gauge [];
-        /// Records that were handed in to this process, over gRPC.
+        /// How long a kind may go without a write until no record means that nobody knows
+        /// (`records.max_sync_age`); no series where that is unlimited.
+        SYNC_LIMIT = "icpgate_sync_limit_seconds": gauge [];
+        /// Records that were handed in to this process, over gRPC: by `PutRecords`, of which one that
+        /// is refused counts as one, and on streams of `ImportRecords`, by the batch.
         HANDED_IN = "icpgate_records_handed_in_total": counter [Handed];
     }
 
@@ -344,6 +348,11 @@ metrics! {
         CONTACT = "icpgate_store_contact": gauge [ContactState];
         /// How far the process is on its way to the end: 1 at the phase that is so.
         PHASE = "icpgate_phase": gauge [Phase];
+        /// When that phase began.
+        PHASE_AT = "icpgate_phase_timestamp_seconds": gauge [];
+        /// How long running calls may go on after the process was told to stop, which is when the phase
+        /// `announced` begins (`limits.drain_timeout`).
+        DRAIN_LIMIT = "icpgate_drain_limit_seconds": gauge [];
         /// Requests to the HTTP listener.
         HTTP_REQUESTS = "icpgate_http_requests_total": counter [Page];
         /// Panics that were caught, each a defect of this program.
