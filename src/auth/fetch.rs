@@ -4,7 +4,7 @@
 //! and what answers there must be it.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Empty, Limited};
@@ -15,6 +15,8 @@ use hyper_util::rt::TokioExecutor;
 use rustls::ClientConfig;
 
 use super::tls;
+use crate::telemetry::metrics::label::{Dependency, Failure, Operation};
+use crate::telemetry::metrics::list::{DEPENDENCY_DURATION, DEPENDENCY_FAILURES};
 
 /// Why a document could not be fetched.
 #[derive(Debug, thiserror::Error)]
@@ -124,6 +126,16 @@ impl Fetcher {
 
     /// The document, of at most `limit` octets.
     pub(super) async fn get(&self, limit: usize) -> Result<Vec<u8>, FetchError> {
+        let begun = Instant::now();
+        let fetched = self.fetch(limit).await;
+        DEPENDENCY_DURATION.observe((Dependency::Issuer, Operation::Fetch), begun.elapsed());
+        if let Err(error) = &fetched {
+            DEPENDENCY_FAILURES.inc((Dependency::Issuer, failure(error)));
+        }
+        fetched
+    }
+
+    async fn fetch(&self, limit: usize) -> Result<Vec<u8>, FetchError> {
         let url = || self.url.to_string();
         let fetch = async {
             let mut request = Request::new(Empty::new());
@@ -148,6 +160,21 @@ impl Fetcher {
                 within: self.timeout,
             }),
         }
+    }
+}
+
+/// How a fetch failed.
+fn failure(error: &FetchError) -> Failure {
+    match error {
+        FetchError::Late { .. } => Failure::Timeout,
+        FetchError::Request { .. } => Failure::Unavailable,
+        FetchError::Status { status, .. } if status.is_server_error() => Failure::Unavailable,
+        FetchError::Address(_)
+        | FetchError::Authorities { .. }
+        | FetchError::Body { .. }
+        | FetchError::Status { .. }
+        | FetchError::SystemAuthorities(_)
+        | FetchError::Tls(_) => Failure::Failed,
     }
 }
 

@@ -7,6 +7,8 @@ use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
 
 use super::fetch::{FetchError, Fetcher};
+use crate::telemetry::metrics::label::{Dependency, Failure};
+use crate::telemetry::metrics::list::DEPENDENCY_FAILURES;
 
 /// Largest key set, in octets.
 pub(super) const LARGEST: usize = 1024 * 1024;
@@ -102,6 +104,14 @@ impl Source {
                     source,
                 }),
             Self::Url(fetcher) => Ok(fetcher.get(LARGEST).await?),
+        }
+    }
+
+    /// Takes note that the text was no set of keys of use. That of a URL was fetched all the same.
+    pub(super) fn gave_no_keys(&self) {
+        match self {
+            Self::File(_) => {}
+            Self::Url(_) => DEPENDENCY_FAILURES.inc((Dependency::Issuer, Failure::Failed)),
         }
     }
 }

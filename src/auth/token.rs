@@ -21,6 +21,8 @@ use tokio::time::Instant;
 use super::crypto;
 use super::keys::{KeySet, KeySource, KeysError, Source};
 use crate::clock::Clock;
+use crate::telemetry::metrics::label::AuthFile;
+use crate::telemetry::metrics::list::{AUTH_KEYS_AT, AUTH_REFUSED};
 
 /// Longest token, in octets. Headers are bounded at 16 KiB together.
 const LONGEST: usize = 8 * 1024;
@@ -186,8 +188,14 @@ impl Tokens {
     /// are other keys now.
     pub(super) async fn look(&self) -> Result<bool, KeysError> {
         *self.rest() = None;
-        let found = self.source.text().await;
-        let taken = found.and_then(|text| self.take(&text));
+        let taken = match self.source.text().await {
+            Ok(text) => self.take(&text).inspect_err(|_| self.source.gave_no_keys()),
+            Err(error) => Err(error),
+        };
+        AUTH_REFUSED.set_flag((AuthFile::Keys,), taken.is_err());
+        if taken.is_ok() {
+            AUTH_KEYS_AT.set((), self.clock.now().as_duration().as_secs_f64());
+        }
         // Callers who are told to come back shall not come back in vain for long.
         let rest = if self.has_keys() {
             self.cooldown

@@ -2,7 +2,8 @@
 //!
 //! Files are read and compared by content: their times say nothing where they are exchanged by links,
 //! as Kubernetes does it. **Invariant:** new contents are taken whole or not at all; what is wrong is
-//! logged once, and what held before stays in force. Connections that stand are not touched.
+//! logged once, and what held before stays in force. Connections that stand are not touched. Metrics
+//! say for as long as it is so that what the files hold is not in force.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,8 +23,8 @@ use super::{
 };
 use crate::clock::Clock;
 use crate::lifecycle::Hangups;
-use crate::telemetry::metrics::label::Reload;
-use crate::telemetry::metrics::list::RELOADS;
+use crate::telemetry::metrics::label::{AuthFile, Reload};
+use crate::telemetry::metrics::list::{AUTH_REFUSED, RELOADS};
 
 /// Looks whether files and keys have changed; see [`Watch::run`].
 pub struct Watch {
@@ -41,6 +42,8 @@ struct WatchedTls {
     settings: Arc<ArcSwap<ServerConfig>>,
     /// The contents that were looked at last, good or not.
     seen: TlsTexts,
+    /// Whether they are in force.
+    in_force: bool,
     /// What kept the files from being read, so that it is told once.
     trouble: String,
 }
@@ -49,6 +52,7 @@ struct WatchedCallers {
     path: PathBuf,
     default_rate: Option<RateLimit>,
     seen: String,
+    in_force: bool,
     trouble: String,
 }
 
@@ -90,6 +94,7 @@ pub(super) async fn open(options: AuthOptions, clock: Arc<dyn Clock>) -> Result<
             path,
             default_rate: options.default_rate,
             seen: text,
+            in_force: true,
             trouble: String::new(),
         });
         Auth(Mode::Closed(Box::new(Closed {
@@ -102,6 +107,12 @@ pub(super) async fn open(options: AuthOptions, clock: Arc<dyn Clock>) -> Result<
     } else {
         Auth::everybody()
     };
+    if tls.is_some() {
+        AUTH_REFUSED.set_flag((AuthFile::Certificates,), false);
+    }
+    if watched.is_some() {
+        AUTH_REFUSED.set_flag((AuthFile::Callers,), false);
+    }
     let auth = Arc::new(auth);
     let watch = (tls.is_some() || watched.is_some()).then(|| Watch {
         auth: Arc::clone(&auth),
@@ -125,6 +136,7 @@ async fn open_tls(options: TlsOptions, optional: bool) -> Result<WatchedTls, Aut
         optional,
         settings: Arc::new(ArcSwap::from_pointee(settings)),
         seen: texts,
+        in_force: true,
         trouble: String::new(),
     })
 }
@@ -228,38 +240,50 @@ impl Watch {
     /// Looks at the files once.
     async fn look(&mut self) {
         if let Some(tls) = &mut self.tls {
-            tls.look().await;
+            let in_force = tls.look().await;
+            AUTH_REFUSED.set_flag((AuthFile::Certificates,), !in_force);
         }
         if let (Some(callers), Mode::Closed(closed)) = (&mut self.callers, &self.auth.0) {
-            callers.look(closed).await;
+            let in_force = callers.look(closed).await;
+            AUTH_REFUSED.set_flag((AuthFile::Callers,), !in_force);
         }
     }
 }
 
 impl WatchedTls {
-    async fn look(&mut self) {
+    /// Takes what is new; whether what the files hold is in force then.
+    async fn look(&mut self) -> bool {
         let texts = match read_tls(&self.options).await {
             Ok(texts) => texts,
-            Err(error) => return tell(&error, &mut self.trouble),
+            Err(error) => {
+                tell(&error, &mut self.trouble);
+                return false;
+            }
         };
         self.trouble.clear();
         if texts == self.seen {
-            return;
+            return self.in_force;
         }
         match server_config(&texts, self.optional) {
             Ok(settings) => {
                 self.settings.store(Arc::new(settings));
+                self.in_force = true;
                 RELOADS.inc((Reload::Taken,));
                 tracing::info!("certificates have changed; new connections get the new ones");
             }
-            Err(error) => tell(&error, &mut self.trouble),
+            Err(error) => {
+                self.in_force = false;
+                tell(&error, &mut self.trouble);
+            }
         }
         self.seen = texts;
+        self.in_force
     }
 }
 
 impl WatchedCallers {
-    async fn look(&mut self, closed: &Closed) {
+    /// As [`WatchedTls::look`].
+    async fn look(&mut self, closed: &Closed) -> bool {
         let text = match tokio::fs::read_to_string(&self.path).await {
             Ok(text) => text,
             Err(source) => {
@@ -268,12 +292,13 @@ impl WatchedCallers {
                     key: "auth.callers_file",
                     source,
                 };
-                return tell(&error, &mut self.trouble);
+                tell(&error, &mut self.trouble);
+                return false;
             }
         };
         self.trouble.clear();
         if text == self.seen {
-            return;
+            return self.in_force;
         }
         let before = closed.callers.load_full();
         match Callers::read(&text, self.default_rate, Some(&before.callers)) {
@@ -283,6 +308,7 @@ impl WatchedCallers {
                     generation: before.generation + 1,
                     callers,
                 }));
+                self.in_force = true;
                 RELOADS.inc((Reload::Taken,));
                 tracing::info!(callers = count, "the file of callers has changed");
             }
@@ -291,10 +317,12 @@ impl WatchedCallers {
                     path: self.path.clone(),
                     source,
                 };
+                self.in_force = false;
                 tell(&error, &mut self.trouble);
             }
         }
         self.seen = text;
+        self.in_force
     }
 }
 

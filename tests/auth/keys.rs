@@ -16,15 +16,15 @@ use crate::server::{CHECK, Place, Server, call, reason, try_call, until};
 const CALLERS: &str = "[[caller]]\nname = \"shop\"\nroles = [\"checker\"]\nsubjects = [\"shop\"]\n";
 
 /// A server of key sets.
-struct Issuer {
+pub(crate) struct Issuer {
     answer: Arc<Mutex<String>>,
     asked: Arc<AtomicUsize>,
-    port: u16,
+    pub(crate) port: u16,
     _tasks: JoinSet<()>,
 }
 
 impl Issuer {
-    async fn new(keys: &str, tls: Option<TlsAcceptor>) -> Self {
+    pub(crate) async fn new(keys: &str, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let answer = Arc::new(Mutex::new(ok(keys)));
@@ -57,7 +57,7 @@ impl Issuer {
         }
     }
 
-    fn answer(&self, text: String) {
+    pub(crate) fn answer(&self, text: String) {
         *self.answer.lock().unwrap() = text;
     }
 
@@ -79,7 +79,7 @@ async fn serve(
     stream.shutdown().await
 }
 
-fn ok(keys: &str) -> String {
+pub(crate) fn ok(keys: &str) -> String {
     format!(
         "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{keys}",
         keys.len()

@@ -21,4 +21,6 @@ mod recorded;
 #[cfg(test)]
 mod server;
 #[cfg(test)]
+mod shown;
+#[cfg(test)]
 mod tokens;

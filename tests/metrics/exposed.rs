@@ -15,12 +15,14 @@ use super::web::{address, ask, get};
 const OPEN: &str = "accept: application/openmetrics-text; version=1.0.0\r\n";
 
 /// Metrics that such a server has no values of, each with the reason.
-const WITHOUT: [(&str, &str); 5] = [
+const WITHOUT: [(&str, &str); 7] = [
     ("icpgate_certificate_expiry_timestamp_seconds", "no TLS"),
     ("icpgate_change_log_view_age_seconds", "may be asked before"),
     ("icpgate_channel_connected", "signs may not have come yet"),
     ("icpgate_breaker_open", "no Redis and no read replica"),
     ("icpgate_sync_limit_seconds", "unlimited"),
+    ("icpgate_auth_refused", "no files"),
+    ("icpgate_auth_keys_timestamp_seconds", "no tokens"),
 ];
 
 fn question(domain: &str) -> v1::CheckProvisioningRequest {

@@ -324,6 +324,16 @@ labels! {
         Late = "late",
     }
 
+    /// What certificates, callers and keys of tokens are read from.
+    AuthFile "file" {
+        /// Certificates of the server, their key and the authorities of callers.
+        Certificates = "certificates",
+        /// The file of callers.
+        Callers = "callers",
+        /// Keys of tokens, in a file or at a URL.
+        Keys = "keys",
+    }
+
     /// What the service depends on.
     Dependency "dependency" {
         /// The database in a `PostgreSQL` server.
@@ -334,6 +344,8 @@ labels! {
         Sqlite = "sqlite",
         /// Redis.
         Redis = "redis",
+        /// Who issues tokens, asked for their keys (`auth.jwks_url`).
+        Issuer = "issuer",
     }
 
     /// What was asked of a dependency.
@@ -366,6 +378,8 @@ labels! {
         Invalidate = "invalidate",
         /// Tell other replicas of a write.
         Announce = "announce",
+        /// Fetch the keys of tokens.
+        Fetch = "fetch",
     }
 
     /// How a request to a dependency failed.

@@ -7,10 +7,10 @@ use icpgate_policy::codes::{Product, Purpose, Reason, RecordKind, Verdict};
 
 use super::kinds::{Counter, Examples, Family, Gauge, Histogram, Level, Total};
 use super::label::{
-    Bulk, CallKind, Caller, Channel, Code, ContactState, Dependency, Ended, Ending, Failure,
-    Handed, Label, Level as CacheLevel, LoadEnd, Method, NotReady, Operation, Page, Panicked,
-    Phase, Place, PolicyLoad, PolicyVersion, Pool, PoolState, Pushed, Queue, Refusal, Reload, Shed,
-    Source, SpanEnd, Unserved, Version, Within,
+    AuthFile, Bulk, CallKind, Caller, Channel, Code, ContactState, Dependency, Ended, Ending,
+    Failure, Handed, Label, Level as CacheLevel, LoadEnd, Method, NotReady, Operation, Page,
+    Panicked, Phase, Place, PolicyLoad, PolicyVersion, Pool, PoolState, Pushed, Queue, Refusal,
+    Reload, Shed, Source, SpanEnd, Unserved, Version, Within,
 };
 
 /// One metric of the list.
@@ -196,6 +196,13 @@ metrics! {
         /// Changed files of certificates, callers and keys that were read while the process ran, and
         /// what became of them; one that stays wrong is counted once.
         RELOADS = "icpgate_auth_reloads_total": counter [Reload];
+        /// Whether what stands in the files (of keys, at the URL) is not in force, because it is wrong
+        /// or cannot be read: 1 until it is. What held before holds. No series for what is not
+        /// configured.
+        AUTH_REFUSED = "icpgate_auth_refused": gauge [AuthFile];
+        /// When the keys of tokens were last had, changed or not; no series before they were, and
+        /// where no tokens are taken.
+        AUTH_KEYS_AT = "icpgate_auth_keys_timestamp_seconds": gauge [];
     }
 
     "Decisions" {

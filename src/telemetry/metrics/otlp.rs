@@ -32,6 +32,7 @@ const CONVENTIONS: [Convention; 11] = [
             ("code", "rpc.response.status_code"),
         ],
         always: &[("rpc.system.name", "grpc")],
+        but: &[],
     },
     Convention {
         ours: "icpgate_dependency_duration_seconds",
@@ -41,30 +42,36 @@ const CONVENTIONS: [Convention; 11] = [
             ("operation", "db.operation.name"),
         ],
         always: &[],
+        // Whoever issues tokens is no database.
+        but: &[("dependency", "issuer")],
     },
     Convention {
         ours: "icpgate_pool_connections",
         name: "db.client.connection.count",
         labels: &[POOL, ("state", "db.client.connection.state")],
         always: &[],
+        but: &[],
     },
     Convention {
         ours: "icpgate_pool_limit_connections",
         name: "db.client.connection.max",
         labels: &[POOL],
         always: &[],
+        but: &[],
     },
     Convention {
         ours: "icpgate_pool_wait_seconds",
         name: "db.client.connection.wait_time",
         labels: &[POOL],
         always: &[],
+        but: &[],
     },
     Convention {
         ours: "icpgate_pool_timeouts_total",
         name: "db.client.connection.timeouts",
         labels: &[POOL],
         always: &[],
+        but: &[],
     },
     process("process_resident_memory_bytes", "process.memory.usage"),
     process("process_virtual_memory_bytes", "process.memory.virtual"),
@@ -80,6 +87,9 @@ struct Convention {
     name: &'static str,
     labels: &'static [(&'static str, &'static str)],
     always: &'static [(&'static str, &'static str)],
+    /// Values of our labels whose series are not what the convention is about; they go under the name
+    /// of the list.
+    but: &'static [(&'static str, &'static str)],
 }
 
 const fn process(ours: &'static str, name: &'static str) -> Convention {
@@ -88,6 +98,7 @@ const fn process(ours: &'static str, name: &'static str) -> Convention {
         name,
         labels: &[],
         always: &[],
+        but: &[],
     }
 }
 
@@ -109,7 +120,7 @@ pub(crate) fn request(
         from: nanoseconds(began),
         to: nanoseconds(now),
     };
-    let metrics = LIST.iter().filter_map(|metric| told(metric, span));
+    let metrics = LIST.iter().flat_map(|metric| told(metric, span));
     ExportMetricsServiceRequest {
         resource_metrics: vec![ResourceMetrics {
             resource: Some(resource),
@@ -127,9 +138,27 @@ pub(crate) fn request(
     }
 }
 
-/// One metric; `None` where it has no series.
-fn told(metric: &Metric, span: Span) -> Option<Told> {
+/// One metric: what a convention is about, and the rest; neither where there are no series.
+fn told(metric: &Metric, span: Span) -> impl Iterator<Item = Told> {
     let convention = CONVENTIONS.iter().find(|known| known.ours == metric.name);
+    let but = convention.map_or(&[][..], |convention| convention.but);
+    let labels = metric.family.labels();
+    let is_other = |texts: &Texts| {
+        let mut series = labels.iter().zip(texts);
+        series.any(|(label, text)| but.contains(&(*label, &**text)))
+    };
+    let known = series(metric, convention, span, |texts| !is_other(texts));
+    let others = series(metric, None, span, is_other);
+    [known, others].into_iter().flatten()
+}
+
+/// Those series of a metric that are wanted; `None` where there are none.
+fn series(
+    metric: &Metric,
+    convention: Option<&Convention>,
+    span: Span,
+    wanted: impl Fn(&Texts) -> bool,
+) -> Option<Told> {
     let (name, unit) = name(metric, convention);
     let labels = metric.family.labels();
     let attributes = |texts: &Texts| -> Vec<KeyValue> {
@@ -149,6 +178,9 @@ fn told(metric: &Metric, span: Span) -> Option<Told> {
     let mut numbers = Vec::new();
     let mut histograms = Vec::new();
     metric.family.each(&mut |texts, reading| {
+        if !wanted(texts) {
+            return;
+        }
         let attributes = attributes(texts);
         match reading {
             Reading::Count(count) => {
@@ -291,6 +323,11 @@ mod tests {
             for (label, _) in convention.labels {
                 assert!(metric.family.labels().contains(label), "{label}");
             }
+            for (label, value) in convention.but {
+                let at = metric.family.labels().iter().position(|one| one == label);
+                let values = &metric.family.values()[at.unwrap()];
+                assert!(values.iter().any(|one| one == value), "{label}={value}");
+            }
         }
     }
 
@@ -315,6 +352,39 @@ mod tests {
                 "{name}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_no_database_is_not_told_of_as_one() {
+        use std::time::Duration;
+
+        use crate::telemetry::metrics::label::{Dependency, Operation};
+        use crate::telemetry::metrics::list::DEPENDENCY_DURATION;
+        for labels in [
+            (Dependency::Sqlite, Operation::Find),
+            (Dependency::Issuer, Operation::Fetch),
+        ] {
+            DEPENDENCY_DURATION.observe(labels, Duration::from_millis(1));
+        }
+        let now: Timestamp = "2026-11-22T00:00:00Z".parse().unwrap();
+        let request = request(Resource::default(), now, now);
+        let metrics = &request.resource_metrics[0].scope_metrics[0].metrics;
+        let whom = |name: &str, label: &str| {
+            let metric = metrics.iter().find(|one| one.name == name).unwrap();
+            let Some(Data::Histogram(histogram)) = &metric.data else {
+                panic!("{metric:?}");
+            };
+            let points = histogram.data_points.iter();
+            let attributes = points.flat_map(|point| point.attributes.clone());
+            let values = attributes.filter(|attribute| attribute.key == label);
+            values
+                .filter_map(|attribute| attribute.value?.value)
+                .collect::<Vec<_>>()
+        };
+        let issuer = Value::StringValue("issuer".to_owned());
+        let databases = whom("db.client.operation.duration", "db.system.name");
+        assert!(!databases.is_empty() && !databases.contains(&issuer));
+        assert_eq!(whom("icpgate_dependency_duration", "dependency"), [issuer]);
     }
 
     #[test]

@@ -101,7 +101,8 @@ Where `otlp.endpoint` is set, the same list is sent to its collector every `otlp
 the names of OpenTelemetry's semantic conventions where these have one (`rpc.server.call.duration`,
 `db.client.operation.duration`, `db.client.connection.*`, `process.*`), and else under the names below
 without their units, which OpenTelemetry tells apart: a collector that writes Prometheus names makes them
-of it again.
+of it again. Fetches of keys of tokens, which no convention for databases is about, stand apart from the
+other dependencies under the name below.
 
 Counters begin at 0 with the process. Times are in seconds, also where buckets begin at 50 µs.
 ";
