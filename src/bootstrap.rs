@@ -306,12 +306,12 @@ pub async fn serve_parts(
     lifecycle.spawn("the follower of the change log", async move {
         Ok(follower.await?)
     });
-    let ends = match config.metrics.survey_interval {
+    let whole = match config.metrics.survey_interval {
         Every::Off => None,
         Every::Interval(interval) => Some(interval),
     };
     let every = config.metrics.data_interval;
-    let surveying = workers::survey(Arc::clone(&gate), every, ends, served.clone());
+    let surveying = workers::survey(Arc::clone(&gate), every, whole, served.clone());
     lifecycle.spawn("the counts of the registry", async move {
         surveying.await;
         Ok(())

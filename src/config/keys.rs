@@ -202,9 +202,9 @@ settings! {
     metrics: Metrics {
         /// How often records are counted, by the counts that the store keeps.
         data_interval: Duration = "1m",
-        /// How often every licence, registration and approval is read to count those that end
-        /// soon, or `off`. At 6 million domains that is some minutes of reading at a gentle pace,
-        /// by each replica.
+        /// How often every subject, service, access link, licence, registration and approval is
+        /// read to count those that are in force and those that end soon, or `off`. At 6 million
+        /// domains that is a quarter of an hour of reading at a gentle pace, by each replica.
         survey_interval: Every = "6h",
     }
 

@@ -8,12 +8,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::gate::Gate;
 
-/// Counts records `every` so often, and surveys what ends soon `ends` so often, if at all, until
-/// `stop`. A store that does not answer is asked again at the next turn.
+/// Counts records `every` so often, and surveys what is in force and what ends soon `whole` so often,
+/// if at all, until `stop`. A store that does not answer is asked again at the next turn.
 pub async fn survey(
     gate: Arc<Gate>,
     every: Duration,
-    ends: Option<Duration>,
+    whole: Option<Duration>,
     stop: CancellationToken,
 ) {
     let counting = async {
@@ -28,19 +28,19 @@ pub async fn survey(
         }
     };
     let surveying = async {
-        let Some(ends) = ends else {
+        let Some(whole) = whole else {
             return std::future::pending().await;
         };
         let mut next = Instant::now();
         loop {
             tokio::time::sleep_until(next).await;
             // Where it fails it is not waited for as long as after one that was finished.
-            next = match gate.survey_ends().await {
-                Ok(()) => Instant::now() + ends,
+            next = match gate.survey().await {
+                Ok(()) => Instant::now() + whole,
                 Err(error) => {
                     let error: &dyn std::error::Error = &error;
-                    tracing::debug!(error, "what ends soon could not be surveyed");
-                    Instant::now() + every.min(ends)
+                    tracing::debug!(error, "the registry could not be surveyed");
+                    Instant::now() + every.min(whole)
                 }
             };
         }

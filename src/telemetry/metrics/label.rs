@@ -440,6 +440,22 @@ labels! {
         Approval = "approval",
     }
 
+    /// Kinds of records that can cease to be in force.
+    InForce "kind" {
+        /// Filings of subjects.
+        Subject = "subject",
+        /// Services under them.
+        Service = "service",
+        /// Access links.
+        Access = "access",
+        /// Licences.
+        Licence = "licence",
+        /// Registrations of domains.
+        Registration = "registration",
+        /// Approvals of a sector's authority.
+        Approval = "approval",
+    }
+
     /// How soon.
     Within "within" {
         /// Within a day.

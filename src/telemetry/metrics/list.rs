@@ -8,9 +8,9 @@ use icpgate_policy::codes::{Product, Purpose, Reason, RecordKind, Verdict};
 use super::kinds::{Counter, Examples, Family, Gauge, Histogram, Level, Total};
 use super::label::{
     AuthFile, Bulk, CallKind, Caller, Channel, Code, ContactState, Dependency, Ended, Ending,
-    Failure, Handed, Label, Level as CacheLevel, LoadEnd, Method, NotReady, Operation, Page,
-    Panicked, Phase, Place, PolicyLoad, PolicyVersion, Pool, PoolState, Pushed, Queue, Refusal,
-    Reload, Shed, Source, SpanEnd, Unserved, Version, Within,
+    Failure, Handed, InForce, Label, Level as CacheLevel, LoadEnd, Method, NotReady, Operation,
+    Page, Panicked, Phase, Place, PolicyLoad, PolicyVersion, Pool, PoolState, Pushed, Queue,
+    Refusal, Reload, Shed, Source, SpanEnd, Unserved, Version, Within,
 };
 
 /// One metric of the list.
@@ -311,7 +311,11 @@ metrics! {
         /// Records that end within so many days from now, those that ended before not counted; as of
         /// the last survey.
         EXPIRING = "icpgate_expiring_records": gauge [Ending, Within];
-        /// When the last survey of what ends began that was finished.
+        /// Records that are in force, of the kinds that can cease to be: active, and of services no
+        /// less where a change is under review, but not where access is restricted; of what ends, not
+        /// over. As of the last survey.
+        IN_FORCE = "icpgate_records_in_force": gauge [InForce];
+        /// When the last survey began that was finished.
         SURVEYED_AT = "icpgate_survey_timestamp_seconds": gauge [];
         /// How long it took.
         SURVEY_DURATION = "icpgate_survey_duration_seconds": gauge [];
