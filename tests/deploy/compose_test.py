@@ -4,11 +4,13 @@ import functools
 import json
 import pathlib
 import re
+import shutil
 import tempfile
 import tomllib
 import unittest
 
 import support
+import yaml
 
 
 @functools.cache
@@ -26,6 +28,7 @@ def composed():
             name: (pathlib.Path(secret["file"]).read_text(), pathlib.Path(secret["file"]).stat())
             for name, secret in found["secrets"].items()
         }
+        found["place"] = folder
         found["user"] = (place / ".env").read_text().strip().removeprefix("ICPGATE_USER=")
         return found
 
@@ -76,6 +79,83 @@ class Compose(unittest.TestCase):
         self.assertEqual(set(re.findall(r"server ([0-9.]+):50051 ", proxy)), addresses)
         targets = (support.DEPLOY / "compose/prometheus.yml").read_text()
         self.assertEqual(set(re.findall(r"[a-z0-9-]+:8080", targets)), {"gate-1:8080", "gate-2:8080"})
+
+    def mounted(self, name):
+        """What is mounted into a service, by where: paths of the repository."""
+        found = {}
+        for volume in composed()["services"][name].get("volumes", []):
+            if volume["type"] != "bind":
+                continue
+            # Compose resolved it in a folder of the test, beside which there is nothing.
+            place = pathlib.Path(volume["source"]).relative_to(composed()["place"])
+            self.assertIs(volume["read_only"], True)
+            found[volume["target"]] = support.DEPLOY / place
+        return found
+
+    def test_files_that_are_mounted_are_there(self):
+        count = 0
+        for name in composed()["services"]:
+            for target, source in self.mounted(name).items():
+                with self.subTest(name=name, target=target):
+                    self.assertTrue(source.exists(), source)
+                    count += 1
+        self.assertGreaterEqual(count, 5)
+
+    def test_prometheus_reads_the_rules(self):
+        mounts = self.mounted("prometheus")
+        inside = pathlib.PurePosixPath("/etc/prometheus/prometheus.yml")
+        config = yaml.safe_load(mounts[str(inside)].read_text())
+        self.assertIn(
+            f"--config.file={inside}", composed()["services"]["prometheus"]["command"],
+        )
+        found = set()
+        for pattern in config["rule_files"]:
+            path = inside.parent / pattern
+            found |= set(mounts[str(path.parent)].glob(path.name))
+        self.assertEqual(found, set((support.DEPLOY / "prometheus").glob("*.rules.yml")))
+        self.assertGreater(len(found), 1)
+        # promtool takes all of it, put as it is mounted.
+        place = support.temporary(self)
+        for target, source in mounts.items():
+            target = place / pathlib.PurePosixPath(target).name
+            if source.is_dir():
+                shutil.copytree(source, target)
+            else:
+                shutil.copyfile(source, target)
+        said = support.run("promtool", "check", "config", place / inside.name)
+        self.assertIn("SUCCESS", said)
+        # Alerts look for jobs of this name.
+        self.assertEqual([job["job_name"] for job in config["scrape_configs"]], ["icpgate"])
+
+    def test_grafana_shows_the_dashboards(self):
+        service = composed()["services"]["grafana"]
+        mounts = self.mounted("grafana")
+        provisioning = mounts["/etc/grafana/provisioning"]
+        (file,) = (provisioning / "dashboards").iterdir()
+        (provider,) = yaml.safe_load(file.read_text())["providers"]
+        self.assertEqual(mounts[provider["options"]["path"]], support.DEPLOY / "grafana/dashboards")
+        home = pathlib.PurePosixPath(
+            service["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"],
+        )
+        shown = json.loads((mounts[str(home.parent)] / home.name).read_text(encoding="utf-8"))
+        self.assertEqual(shown["uid"], "icpgate-overview")
+
+    def test_grafana_asks_the_prometheus_that_is_there(self):
+        provisioning = self.mounted("grafana")["/etc/grafana/provisioning"]
+        (file,) = (provisioning / "datasources").iterdir()
+        (source,) = yaml.safe_load(file.read_text())["datasources"]
+        # What the dashboards ask is the default of this type, or chosen among them.
+        self.assertEqual((source["type"], source["isDefault"]), ("prometheus", True))
+        services = composed()["services"]
+        host, port = re.fullmatch(r"http://([a-z]+):([0-9]+)", source["url"]).groups()
+        self.assertIn(port, {str(one["target"]) for one in services[host]["ports"]})
+        self.assertTrue(set(services[host]["networks"]) & set(services["grafana"]["networks"]))
+        # No instance of Grafana knows another name of it than this.
+        self.assertEqual(source["uid"], "prometheus")
+        config = yaml.safe_load(
+            self.mounted("prometheus")["/etc/prometheus/prometheus.yml"].read_text(),
+        )
+        self.assertEqual(source["jsonData"]["timeInterval"], config["global"]["scrape_interval"])
 
     def test_settings_and_flags_are_taken(self):
         for name in OURS:
