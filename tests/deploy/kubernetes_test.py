@@ -3,15 +3,18 @@
 import contextlib
 import functools
 import http.client
+import json
 import os
 import pathlib
 import re
 import shutil
 import subprocess
+import sys
 import time
 import unittest
 
 import kubernetes_validate
+import series
 import support
 import yaml
 
@@ -21,7 +24,13 @@ FOLDER = support.DEPLOY / "kubernetes"
 VERSIONS = ("1.31", "1.34", "1.37")
 
 # Kinds that Kubernetes has no types of; looked at by hand below.
-CUSTOM = {"ServiceMonitor"}
+CUSTOM = {"PrometheusRule", "ServiceMonitor"}
+
+# What `kubectl apply` may keep of what it applied, in an annotation, by which it sees what was removed.
+KEPT = 256 * 1024
+
+# Makes one of the files, and is none of a cluster.
+SCRIPTS = {FOLDER / "make-rules"}
 
 BUILT = ("overlays/single-node", "overlays/highly-available", "migrate")
 
@@ -84,19 +93,23 @@ class Manifests(unittest.TestCase):
         with self.assertRaises(kubernetes_validate.ValidationError):
             kubernetes_validate.validate(wrong, VERSIONS[-1], strict=True)
 
+    def monitored(self, overlay):
+        """An overlay with the component."""
+        place = support.temporary(self) / "deploy"
+        shutil.copytree(support.DEPLOY, place, ignore=shutil.ignore_patterns("secrets", ".env"))
+        own = place / "own"
+        own.mkdir()
+        (own / "kustomization.yaml").write_text(yaml.safe_dump({
+            "apiVersion": "kustomize.config.k8s.io/v1beta1",
+            "kind": "Kustomization",
+            "resources": [f"../kubernetes/overlays/{overlay}"],
+            "components": ["../kubernetes/components/monitoring"],
+        }))
+        return build(own)
+
     def test_the_monitoring_component_builds_with_each_overlay(self):
         for overlay in ("single-node", "highly-available"):
-            place = support.temporary(self) / "kubernetes"
-            shutil.copytree(FOLDER, place)
-            own = place / "own"
-            own.mkdir()
-            (own / "kustomization.yaml").write_text(yaml.safe_dump({
-                "apiVersion": "kustomize.config.k8s.io/v1beta1",
-                "kind": "Kustomization",
-                "resources": [f"../overlays/{overlay}"],
-                "components": ["../components/monitoring"],
-            }))
-            documents = build(own)
+            documents = self.monitored(overlay)
             monitor = only(documents, "ServiceMonitor")
             self.assertEqual(monitor["apiVersion"], "monitoring.coreos.com/v1")
             self.assertEqual(set(monitor["spec"]), {"selector", "namespaceSelector", "endpoints"})
@@ -117,6 +130,51 @@ class Manifests(unittest.TestCase):
                 self.assertEqual(endpoint["path"], "/metrics")
             known = {document["kind"] for document in documents} - CUSTOM
             self.assertIn("Service", known)
+
+    def test_the_rules_are_those_of_prometheus(self):
+        found = {}
+        for document in self.monitored("highly-available"):
+            if document["kind"] == "PrometheusRule":
+                self.assertEqual(document["apiVersion"], "monitoring.coreos.com/v1")
+                self.assertLess(len(json.dumps(document)), KEPT)
+                names = [group["name"] for group in document["spec"]["groups"]]
+                self.assertEqual(len(names), len(set(names)))
+                found[document["metadata"]["name"]] = document["spec"]
+        self.assertEqual(found, {
+            f"icpgate-{path.name.removesuffix('.rules.yml')}": yaml.safe_load(path.read_text())
+            for path in series.RULES.glob("*.rules.yml")
+        })
+
+    def test_the_file_of_rules_is_what_is_made(self):
+        made = support.temporary(self) / "made.yaml"
+        support.run(sys.executable, FOLDER / "make-rules", made)
+        there = FOLDER / "components/monitoring/prometheus-rules.yaml"
+        self.assertTrue(
+            made.read_text() == there.read_text(), "it is old; run deploy/kubernetes/make-rules",
+        )
+
+    def test_the_sidecar_of_grafana_finds_each_dashboard(self):
+        documents = self.monitored("single-node")
+        found = [
+            document for document in documents
+            if document["metadata"].get("labels", {}).get("grafana_dashboard") == "1"
+        ]
+        files = {}
+        for document in found:
+            self.assertEqual(document["kind"], "ConfigMap")
+            kubernetes_validate.validate(document, VERSIONS[-1], strict=True)
+            self.assertLess(len(json.dumps(document)), KEPT)
+            # A name of its own in the folder of the sidecar.
+            self.assertFalse(set(files) & set(document["data"]))
+            files |= document["data"]
+        there = {
+            path.name: path.read_text(encoding="utf-8")
+            for path in (support.DEPLOY / "grafana/dashboards").iterdir()
+        }
+        self.assertEqual(files, there)
+        # They are none of the others' files, and change no pod.
+        alone = built("overlays/single-node")
+        self.assertEqual(pod(documents), pod(alone))
 
     def test_the_kustomization_of_the_guide_builds(self):
         guide = (support.ROOT / "docs/DEPLOYING.md").read_text(encoding="utf-8")
@@ -149,7 +207,7 @@ class Manifests(unittest.TestCase):
         self.assertEqual(len(used), len(set(used)), "a file is used twice")
         there = {
             path.resolve() for path in FOLDER.rglob("*")
-            if path.is_file() and path.name != "kustomization.yaml"
+            if path.is_file() and path.name != "kustomization.yaml" and path not in SCRIPTS
         }
         self.assertEqual(there, set(used))
 
