@@ -177,6 +177,10 @@ impl Store for Memory {
         Ok(Vec::new())
     }
 
+    async fn source_syncs(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        Ok(Vec::new())
+    }
+
     async fn page(
         &self,
         _: RecordKind,

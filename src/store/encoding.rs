@@ -111,6 +111,19 @@ pub(super) fn page(rows: Vec<(String, Vec<u8>)>) -> Result<Vec<(String, Record)>
     rows.into_iter().map(read).collect()
 }
 
+/// Reads rows of sources and when they wrote, into the order of their names.
+pub(super) fn source_syncs(
+    rows: Vec<(String, i64)>,
+) -> Result<Vec<(String, Timestamp)>, StoreError> {
+    let read = |(source, at): (String, i64)| {
+        let at = instant("source_sync", &source, at)?;
+        Ok((source, at))
+    };
+    let mut syncs: Vec<_> = rows.into_iter().map(read).collect::<Result<_, _>>()?;
+    syncs.sort_unstable();
+    Ok(syncs)
+}
+
 /// Number of a kind in the rows. The numbers are fixed: new kinds take new numbers.
 pub(super) const fn kind_number(kind: RecordKind) -> i64 {
     match kind {

@@ -139,6 +139,11 @@ impl Store for MeteredStore {
         self.timed(Operation::Survey, self.inner.counts()).await
     }
 
+    async fn source_syncs(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        self.timed(Operation::Survey, self.inner.source_syncs())
+            .await
+    }
+
     async fn page(
         &self,
         kind: RecordKind,

@@ -33,6 +33,10 @@ pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::{SqliteOptions, SqliteStore, backup_sqlite};
 pub use upkeep::{Erase, Erased, Progress, Reseal, Resealed, Stage, Upkeep, Whom};
 
+/// Most sources that [`Store::source_syncs`] tells of. Feeds are a few; more is somebody who makes up
+/// a source for each file.
+pub const MOST_SOURCES: u32 = 1000;
+
 /// A record to write.
 #[derive(Clone, Debug)]
 pub struct NewRecord {
@@ -366,6 +370,11 @@ pub trait Store: Send + Sync {
 
     /// Number of records of each kind, for operators.
     async fn counts(&self) -> Result<Vec<(RecordKind, u64)>, StoreError>;
+
+    /// When each source last wrote, unchanged records included, in the order of their names; of more
+    /// than [`MOST_SOURCES`] those that wrote last. Of the sources of one write the first 64 in that
+    /// order are noted. For operators.
+    async fn source_syncs(&self) -> Result<Vec<(String, Timestamp)>, StoreError>;
 
     /// Records of a kind that hold, with their keys, in the order of these from behind `after` on,
     /// at most `limit`; for operators. The pages of a survey are no snapshot.

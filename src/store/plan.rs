@@ -5,7 +5,7 @@
 //! **Absent on purpose:** SQL.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use icpgate_policy::records::Handle;
 
@@ -132,6 +132,25 @@ pub(super) fn plan<'a>(rows: &'a [Row], stored: &'a [Stored], mut next: i64) -> 
     plan.records.sort_unstable();
     plan.handles.sort_unstable();
     plan
+}
+
+/// Sources of one write whose sync is noted. A feed has one or a few; where each record of a write
+/// names another, they are no feeds, and noting them would hold the write up.
+const SOURCES: usize = 64;
+
+/// The sources of a write whose sync is to be noted, in order, none twice.
+pub(super) fn sources(rows: &[Row]) -> Vec<&str> {
+    let mut sources = BTreeSet::new();
+    let mut before = None;
+    for row in rows {
+        // Neighbours mostly have the same one.
+        let source = Some(&*row.source);
+        if source != before {
+            sources.extend(source);
+            before = source;
+        }
+    }
+    sources.into_iter().take(SOURCES).collect()
 }
 
 /// Handles of the versions that are replaced.

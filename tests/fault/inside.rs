@@ -224,6 +224,10 @@ impl Store for Watched {
         self.inner.counts().await
     }
 
+    async fn source_syncs(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        self.inner.source_syncs().await
+    }
+
     async fn page(
         &self,
         kind: RecordKind,

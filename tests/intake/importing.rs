@@ -290,6 +290,10 @@ impl Store for Failing {
         self.inner.counts().await
     }
 
+    async fn source_syncs(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        self.inner.source_syncs().await
+    }
+
     async fn page(
         &self,
         kind: RecordKind,

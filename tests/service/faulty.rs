@@ -146,6 +146,10 @@ impl Store for Faulty {
         self.inner.counts().await
     }
 
+    async fn source_syncs(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        self.inner.source_syncs().await
+    }
+
     async fn page(
         &self,
         kind: RecordKind,

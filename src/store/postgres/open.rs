@@ -73,7 +73,7 @@ ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 
 /// Migrations in their order, with the numbers of those for SQLite. A file is never edited after
 /// a release.
-const MIGRATIONS: [(i64, &str, &str); 10] = [
+const MIGRATIONS: [(i64, &str, &str); 11] = [
     (
         1,
         "setting",
@@ -123,6 +123,11 @@ const MIGRATIONS: [(i64, &str, &str); 10] = [
         10,
         "decision_caller",
         include_str!("../../../migrations/postgres/0010_decision_caller.sql"),
+    ),
+    (
+        11,
+        "source_sync",
+        include_str!("../../../migrations/postgres/0011_source_sync.sql"),
     ),
 ];
 

@@ -4,6 +4,7 @@ use futures::TryStreamExt as _;
 use icpgate_policy::codes::RecordKind;
 use icpgate_policy::facts::{Fact, Provenance, Revision};
 use icpgate_policy::records::{Handle, Record};
+use jiff::Timestamp;
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 
@@ -11,7 +12,7 @@ use super::PostgresStore;
 use super::connections::Connections;
 use super::errors::{store_error, unusable};
 use crate::store::touched::{Entry, Gathered};
-use crate::store::{ChangeEntry, Found, StoreError, Touched, encoding, still_sealed};
+use crate::store::{ChangeEntry, Found, MOST_SOURCES, StoreError, Touched, encoding, still_sealed};
 
 /// One statement, therefore one snapshot and one round trip. It takes places of sets and handles,
 /// and a limit that is none: behind a limit that is not known a plan that is made once expects a
@@ -119,6 +120,9 @@ ORDER BY record.key
 LIMIT $3";
 
 const COUNTS: &str = "SELECT kind::BIGINT, records FROM sync ORDER BY kind";
+
+const SOURCE_SYNCS: &str = "
+SELECT source, synced_at FROM source_sync ORDER BY synced_at DESC, source LIMIT $1";
 
 impl PostgresStore {
     /// Finds in a database. An error where that is not this store.
@@ -318,6 +322,15 @@ impl PostgresStore {
             .into_iter()
             .map(|(kind, records)| Ok((encoding::kind("sync", kind)?, records.cast_unsigned())))
             .collect()
+    }
+
+    pub(super) async fn read_source_syncs(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        let rows: Vec<(String, i64)> = sqlx::query_as(SOURCE_SYNCS)
+            .bind(i64::from(MOST_SOURCES))
+            .fetch_all(&self.service)
+            .await
+            .map_err(store_error("read when sources wrote"))?;
+        encoding::source_syncs(rows)
     }
 
     pub(super) async fn read_page(

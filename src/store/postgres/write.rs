@@ -14,7 +14,7 @@ use super::errors::store_error;
 use super::read::revision;
 use super::{PostgresStore, bulk};
 use crate::store::encoding::{self, Row};
-use crate::store::plan::{Plan, Stored, dropped_handles, expect_rows, plan};
+use crate::store::plan::{Plan, Stored, dropped_handles, expect_rows, plan, sources};
 use crate::store::{NewRecord, StoreError, Written, still_sealed};
 
 /// Versions from which on a write goes by COPY.
@@ -71,8 +71,14 @@ DELETE FROM handle
 USING unnest($19::BYTEA[], $20::BIGINT[]) AS gone (value, version)
 WHERE handle.value = gone.value AND handle.version = gone.version";
 
-/// The instant never goes back: the clocks of two writers may differ.
+/// Instants never go back: the clocks of two writers may differ.
 const PUT_SYNC: &str = "
+WITH sources AS (
+    INSERT INTO source_sync (source, synced_at)
+    SELECT entry.source, $1 FROM unnest($4::TEXT[]) AS entry (source)
+    ON CONFLICT (source) DO UPDATE SET
+        synced_at = greatest(source_sync.synced_at, excluded.synced_at)
+)
 INSERT INTO sync (kind, synced_at, records)
 SELECT entry.kind, $1, entry.added FROM unnest($2::BIGINT[], $3::BIGINT[]) AS entry (kind, added)
 ON CONFLICT (kind) DO UPDATE SET
@@ -132,6 +138,7 @@ impl PostgresStore {
                 .bind(at)
                 .bind(kinds)
                 .bind(added)
+                .bind(sources(&rows))
                 .execute(&mut *transaction)
                 .await
                 .map_err(error)?;

@@ -146,6 +146,10 @@ impl Store for SqliteStore {
         self.read_counts().await
     }
 
+    async fn source_syncs(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        self.read_source_syncs().await
+    }
+
     async fn page(
         &self,
         kind: RecordKind,

@@ -65,7 +65,7 @@ INSERT INTO setting (name, value) VALUES ('oldest_form', ?1)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 
 /// Migrations in their order. One statement a file; a file is never edited after a release.
-const MIGRATIONS: [(i64, &str, &str); 10] = [
+const MIGRATIONS: [(i64, &str, &str); 11] = [
     (
         1,
         "setting",
@@ -115,6 +115,11 @@ const MIGRATIONS: [(i64, &str, &str); 10] = [
         10,
         "decision_caller",
         include_str!("../../../migrations/sqlite/0010_decision_caller.sql"),
+    ),
+    (
+        11,
+        "source_sync",
+        include_str!("../../../migrations/sqlite/0011_source_sync.sql"),
     ),
 ];
 

@@ -10,7 +10,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::SqliteStore;
 use crate::store::touched::{Entry, Gathered};
-use crate::store::{ChangeEntry, Found, StoreError, Touched, encoding, still_sealed};
+use crate::store::{ChangeEntry, Found, MOST_SOURCES, StoreError, Touched, encoding, still_sealed};
 
 /// One statement, therefore one snapshot and one trip to the thread of the connection. It takes
 /// a JSON array of arrays of handles. The row of place -1 is about the store: its key is a JSON
@@ -119,9 +119,12 @@ LIMIT ?3";
 
 const COUNTS: &str = "SELECT kind, records FROM sync ORDER BY kind";
 
+const SOURCE_SYNCS: &str = "
+SELECT source, synced_at FROM source_sync ORDER BY synced_at DESC, source LIMIT ?1";
+
 /// For the test of their plans.
 #[cfg(test)]
-pub(super) const STATEMENTS: [&str; 8] = [
+pub(super) const STATEMENTS: [&str; 9] = [
     FIND,
     HEAD,
     CHANGES,
@@ -130,6 +133,7 @@ pub(super) const STATEMENTS: [&str; 8] = [
     HISTORY,
     PAGE,
     COUNTS,
+    SOURCE_SYNCS,
 ];
 
 impl SqliteStore {
@@ -260,6 +264,15 @@ impl SqliteStore {
             .into_iter()
             .map(|(kind, records)| Ok((encoding::kind("sync", kind)?, records.cast_unsigned())))
             .collect()
+    }
+
+    pub(super) async fn read_source_syncs(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        let rows: Vec<(String, i64)> = sqlx::query_as(SOURCE_SYNCS)
+            .bind(MOST_SOURCES)
+            .fetch_all(&self.service)
+            .await
+            .map_err(self.error("read when sources wrote"))?;
+        encoding::source_syncs(rows)
     }
 
     pub(super) async fn read_page(

@@ -15,7 +15,7 @@ use sqlx::{Row as _, Sqlite};
 use super::SqliteStore;
 use super::read::revision;
 use crate::store::encoding::{self, Row};
-use crate::store::plan::{Plan, Stored, Version, dropped_handles, expect_rows, plan};
+use crate::store::plan::{Plan, Stored, Version, dropped_handles, expect_rows, plan, sources};
 use crate::store::{NewRecord, StoreError, Written, still_sealed};
 
 /// Repeats the places of one row.
@@ -107,13 +107,19 @@ ON CONFLICT (kind) DO UPDATE SET
     synced_at = max(synced_at, excluded.synced_at),
     records = records + excluded.records";
 
+/// As [`PUT_SYNC`].
+const PUT_SOURCE: &str = "
+INSERT INTO source_sync (source, synced_at) VALUES (?1, ?2)
+ON CONFLICT (source) DO UPDATE SET synced_at = max(synced_at, excluded.synced_at)";
+
 /// For the test of their plans.
 #[cfg(test)]
-pub(super) const STATEMENTS: [&str; 9] = [
+pub(super) const STATEMENTS: [&str; 10] = [
     PUT_HEAD,
     PUT_LOOK_UP,
     PUT_REVISION,
     PUT_SYNC,
+    PUT_SOURCE,
     PUT_VERSIONS[0].1,
     PUT_RECORDS[0].1,
     PUT_HANDLES[0].1,
@@ -162,6 +168,10 @@ impl SqliteStore {
         }
         for (kind, added) in &plan.added {
             let query = sqlx::query(PUT_SYNC).bind(kind).bind(at).bind(added);
+            query.execute(&mut *transaction).await.map_err(&error)?;
+        }
+        for source in sources(&rows) {
+            let query = sqlx::query(PUT_SOURCE).bind(source).bind(at);
             query.execute(&mut *transaction).await.map_err(&error)?;
         }
         transaction.commit().await.map_err(&error)?;

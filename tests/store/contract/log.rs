@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use icpgate::store::{ChangeEntry, Freshness, NewRecord, Store};
+use icpgate::store::{ChangeEntry, Freshness, MOST_SOURCES, NewRecord, Store};
 use icpgate_policy::codes::RecordKind;
 use icpgate_policy::facts::Revision;
 use icpgate_policy::identity::CertificateKind;
@@ -267,6 +267,82 @@ pub(crate) async fn counts_are_those_of_the_records(engine: &impl Engine) {
     );
 }
 
+pub(crate) async fn sources_are_noted_when_they_write(engine: &impl Engine) {
+    let stores = [engine.open().await, engine.open().await];
+    let from = |source: &str, domain: &str| NewRecord {
+        source: source.into(),
+        ..new(registration(domain, "r"))
+    };
+    let is = async |expected: &[(&str, i64)]| {
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(source, seconds)| ((*source).to_owned(), at(*seconds)))
+            .collect();
+        // Another process sees the same.
+        for store in &stores {
+            assert_eq!(store.source_syncs().await.unwrap(), expected);
+        }
+    };
+    let put = async |records: Vec<NewRecord>, seconds| {
+        let written = stores[0].put(records, at(seconds)).await;
+        written.unwrap()
+    };
+    let mixed = vec![
+        from("registrar", "a.cn"),
+        from("部级同步", "b.cn"),
+        from("registrar", "c.cn"),
+    ];
+    put(mixed, 10).await;
+    is(&[("registrar", 10), ("部级同步", 10)]).await;
+    let written = put(vec![from("registrar", "a.cn")], 20).await;
+    assert_eq!(written.unchanged, 1);
+    is(&[("registrar", 20), ("部级同步", 10)]).await;
+    // The clock of another writer is behind.
+    put(vec![from("registrar", "d.cn")], 15).await;
+    put(Vec::new(), 30).await;
+    is(&[("registrar", 20), ("部级同步", 10)]).await;
+    // Engines write many records in another way than few.
+    let many = (0..700).map(|number| from("bulk", &format!("m{number}.cn")));
+    let many = many.chain([from("部级同步", "e.cn")]).collect();
+    put(many, 40).await;
+    is(&[("bulk", 40), ("registrar", 20), ("部级同步", 40)]).await;
+}
+
+pub(crate) async fn no_more_sources_are_noted_than_may_be(engine: &impl Engine) {
+    /// Of one write.
+    const NOTED: usize = 64;
+    let store = engine.open().await;
+    let write = async |first: usize, count: usize, seconds| {
+        // In no order of their names.
+        let records = (first..first + count).rev().map(|number| NewRecord {
+            source: format!("s{number:05}").into(),
+            ..new(registration("a.cn", &format!("r{number}")))
+        });
+        store.put(records.collect(), at(seconds)).await.unwrap();
+    };
+    write(0, 100, 1).await;
+    let noted = store.source_syncs().await.unwrap();
+    assert_eq!(noted.len(), NOTED);
+    assert_eq!(noted[0], ("s00000".to_owned(), at(1)));
+    assert_eq!(noted[NOTED - 1], ("s00063".to_owned(), at(1)));
+    // Those that wrote last, however many there are.
+    let most = usize::try_from(MOST_SOURCES).unwrap();
+    let mut written = NOTED;
+    let mut seconds = 1;
+    while written <= most {
+        seconds += 1;
+        write(written, NOTED, seconds).await;
+        written += NOTED;
+    }
+    write(0, 1, 99).await;
+    let noted = store.source_syncs().await.unwrap();
+    assert_eq!(noted.len(), most);
+    assert!(noted.is_sorted());
+    assert_eq!(noted[0], ("s00000".to_owned(), at(99)));
+    let oldest = noted.iter().filter(|(_, when)| *when == at(1)).count();
+    assert_eq!(oldest, NOTED - 1 - (written - most));
+}
+
 pub(crate) async fn an_abandoned_put_is_whole_or_not_there(engine: &impl Engine) {
     abandon_puts(engine, 100, Duration::from_micros(250)).await;
 }
@@ -422,7 +498,8 @@ async fn snapshot(store: &dyn Store) -> String {
     assert_eq!(history.len(), 2);
     let decision = store.decision("d1").await.unwrap().unwrap();
     format!(
-        "{found:?} {changes:?} {history:?} {decision:?} {:?}",
-        store.counts().await.unwrap()
+        "{found:?} {changes:?} {history:?} {decision:?} {:?} {:?}",
+        store.counts().await.unwrap(),
+        store.source_syncs().await.unwrap()
     )
 }

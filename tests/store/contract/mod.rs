@@ -55,6 +55,8 @@ macro_rules! contract_suite {
             callers_of_a_decision_are_recorded,
             decisions_share_their_contents,
             counts_are_those_of_the_records,
+            sources_are_noted_when_they_write,
+            no_more_sources_are_noted_than_may_be,
             pages_hold_what_holds_in_the_order_of_its_keys,
             an_abandoned_put_is_whole_or_not_there,
             an_abandoned_put_of_many_is_whole_or_not_there,

@@ -33,6 +33,7 @@ pub(crate) async fn an_empty_store_answers(engine: &impl Engine) {
     assert_eq!(store.changes((Revision(0), None), 10).await.unwrap(), []);
     assert_eq!(store.history(RecordKind::Service, "x").await.unwrap(), []);
     assert_eq!(store.counts().await.unwrap(), []);
+    assert_eq!(store.source_syncs().await.unwrap(), []);
     assert_eq!(store.decision("x").await.unwrap(), None);
     let written = store.put(Vec::new(), at(0)).await.unwrap();
     assert_eq!(

@@ -144,7 +144,7 @@ async fn pending_migrations_are_refused_where_they_may_not_run() {
     };
     let error = database.refusal(waiting.clone()).await;
     assert!(
-        matches!(error, StoreError::MigrationsPending { pending: 10 }),
+        matches!(error, StoreError::MigrationsPending { pending: 11 }),
         "{error:?}"
     );
     let mut raw = database.raw().await;
@@ -161,15 +161,15 @@ async fn pending_migrations_are_refused_where_they_may_not_run() {
         .unwrap()
         .close()
         .await;
-    execute(&mut raw, "DROP TABLE decision_caller").await;
-    execute(&mut raw, "DELETE FROM _sqlx_migrations WHERE version = 10").await;
+    execute(&mut raw, "DROP TABLE source_sync").await;
+    execute(&mut raw, "DELETE FROM _sqlx_migrations WHERE version = 11").await;
     assert!(matches!(
         database.refusal(waiting).await,
         StoreError::MigrationsPending { pending: 1 }
     ));
     let store = database.store().await;
     store
-        .record_decisions(vec![called("d", "shop", Some("o"), at(0))])
+        .put(vec![new(registration("a.cn", "r"))], at(0))
         .await
         .unwrap();
 }
@@ -182,13 +182,13 @@ async fn a_newer_store_is_refused() {
     execute(
         &mut raw,
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
-         VALUES (12, 'later', TRUE, '', 0)",
+         VALUES (13, 'later', TRUE, '', 0)",
     )
     .await;
     execute(&mut raw, "DELETE FROM setting WHERE name = 'oldest_form'").await;
     let error = database.refusal(options()).await;
     assert!(
-        matches!(error, StoreError::TooNew { found: 12 }),
+        matches!(error, StoreError::TooNew { found: 13 }),
         "{error:?}"
     );
 }
@@ -203,7 +203,7 @@ async fn a_newer_form_that_lets_this_version_work_is_worked_on() {
         "ALTER TABLE decision ADD COLUMN later TEXT",
         "CREATE TABLE later (a TEXT)",
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
-         VALUES (11, 'later', TRUE, '', 0)",
+         VALUES (12, 'later', TRUE, '', 0)",
     ] {
         execute(&mut raw, sql).await;
     }
@@ -221,12 +221,12 @@ async fn a_newer_form_that_lets_this_version_work_is_worked_on() {
     // What the newer version says of itself stays as it is.
     execute(
         &mut raw,
-        "UPDATE setting SET value = '11' WHERE name = 'oldest_form'",
+        "UPDATE setting SET value = '12' WHERE name = 'oldest_form'",
     )
     .await;
     let error = database.refusal(options()).await;
     assert!(
-        matches!(error, StoreError::TooNew { found: 11 }),
+        matches!(error, StoreError::TooNew { found: 12 }),
         "{error:?}"
     );
 }
