@@ -1,6 +1,7 @@
 //! Counts what the registry holds, what of it is in force and what ends soon, for operators. Asked
 //! for by a worker at its own pace, never by a call or a probe.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use icpgate_policy::calendar::end_of;
@@ -10,10 +11,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Gate;
 use crate::store::{Freshness, StoreError};
-use crate::telemetry::metrics::label::{Ending, InForce, Within};
+use crate::telemetry::metrics::label::{Ending, InForce, RecordSource, Within};
 use crate::telemetry::metrics::list::{
-    EXPIRING, IN_FORCE, LAST_SYNC, RECORDS, SURVEY_DURATION, SURVEYED_AT,
+    EXPIRING, IN_FORCE, LAST_SYNC, RECORDS, SOURCE_SYNC, SURVEY_DURATION, SURVEYED_AT,
 };
+use crate::telemetry::metrics::names::source_of;
 
 /// Records that are read at once: a millisecond or two of the store's time.
 const PAGE: u32 = 500;
@@ -45,8 +47,8 @@ const READ: [(RecordKind, InForce, Option<Ending>); 6] = [
 const SPANS: [(Within, i64); 3] = [(Within::Day, 1), (Within::Week, 7), (Within::Month, 30)];
 
 impl Gate {
-    /// Shows how many records there are and when each kind was last written to. The store keeps
-    /// both; two statements on a table of ten rows.
+    /// Shows how many records there are, and when each kind was last written to and each source last
+    /// wrote. The store keeps all of it; three statements on small tables.
     ///
     /// # Errors
     ///
@@ -61,6 +63,15 @@ impl Gate {
         let found = self.store.find(&[], Freshness::Any).await?;
         for (kind, at) in found.synced_at {
             LAST_SYNC.set((kind,), at.as_duration().as_secs_f64());
+        }
+        // Of those that share a label, the newest.
+        let mut newest: BTreeMap<RecordSource, Timestamp> = BTreeMap::new();
+        for (source, at) in self.store.source_syncs().await? {
+            let known = newest.entry(source_of(&source)).or_insert(at);
+            *known = at.max(*known);
+        }
+        for (source, at) in newest {
+            SOURCE_SYNC.set((source,), at.as_duration().as_secs_f64());
         }
         Ok(())
     }

@@ -1,7 +1,8 @@
 //! Labels: closed sets whose members have places, so that a series is found by counting.
 //!
-//! **Invariant:** nothing that a caller sends becomes a value of a label. A set is fixed when the
-//! program is built, or holds configured names up to a bound ([`super::names`]).
+//! **Invariant:** nothing that a caller sends becomes a value of a label, but for the source of
+//! records. A set is fixed when the program is built, or holds names up to a bound
+//! ([`super::names`]): configured ones, and the sources.
 
 use std::borrow::Cow;
 
@@ -661,6 +662,24 @@ impl Label for PolicyVersion {
 
     fn text(place: usize) -> Option<Cow<'static, str>> {
         names::policy(place)
+    }
+}
+
+/// A source of records, or `other` where there are more than are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RecordSource(pub(super) usize);
+
+impl Label for RecordSource {
+    const NAME: &'static str = "source";
+    const COUNT: usize = names::SOURCES + 1;
+
+    #[inline]
+    fn place(self) -> usize {
+        self.0
+    }
+
+    fn text(place: usize) -> Option<Cow<'static, str>> {
+        names::source(place)
     }
 }
 

@@ -10,7 +10,7 @@ use super::label::{
     AuthFile, Bulk, CallKind, Caller, Channel, Code, ContactState, Dependency, Ended, Ending,
     Failure, Handed, InForce, Label, Level as CacheLevel, LoadEnd, Method, NotReady, Operation,
     Page, Panicked, Phase, Place, PolicyLoad, PolicyVersion, Pool, PoolState, Pushed, Queue,
-    Refusal, Reload, Shed, Source, SpanEnd, Unserved, Version, Within,
+    RecordSource, Refusal, Reload, Shed, Source, SpanEnd, Unserved, Version, Within,
 };
 
 /// One metric of the list.
@@ -308,6 +308,11 @@ metrics! {
         RECORDS = "icpgate_records": gauge [RecordKind];
         /// When each kind was last written to.
         LAST_SYNC = "icpgate_last_sync_timestamp_seconds": gauge [RecordKind];
+        /// When each source of records last wrote, through whatever process, unchanged records
+        /// included. The first 64 that the process sees are told apart, of those that it finds at its
+        /// start the first of the alphabet; the others are `other`, with the newest instant of any. A
+        /// source that writes no more keeps its series. Of one write 64 sources are noted at most.
+        SOURCE_SYNC = "icpgate_source_sync_timestamp_seconds": gauge [RecordSource];
         /// Records that end within so many days from now, those that ended before not counted; as of
         /// the last survey.
         EXPIRING = "icpgate_expiring_records": gauge [Ending, Within];

@@ -3,7 +3,8 @@
 //! One set for the process, in statics: a handle such as [`list::DECISIONS`] is an array of atomics,
 //! found without a look-up. What is a state rather than an event (sizes of caches, pools, memory) is
 //! read when somebody asks, by [`Observers`].
-//! **Invariant:** the number of series is fixed by [`list`]; nothing that a caller sends makes one.
+//! **Invariant:** the number of series is bounded by [`list`]; nothing that a caller sends makes one,
+//! but for the source of records, up to a bound.
 //! Start at [`list`].
 
 pub mod kinds;

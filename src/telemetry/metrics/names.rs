@@ -1,13 +1,13 @@
-//! Names that are configured and stand in labels: a bounded number of each, for the life of the
-//! process.
+//! Names that stand in labels: a bounded number of each, for the life of the process.
 //!
-//! A name keeps its place when it is taken out of the configuration, so that its series do not
-//! become those of another one. **Absent on purpose:** names that callers send.
+//! They are configured, but for the sources of records, which are named by whoever may write records
+//! and come from the store. A name keeps its place when it is taken out of the configuration, so that
+//! its series do not become those of another one. **Absent on purpose:** names that other callers send.
 
 use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
 
-use super::label::{Caller, PolicyVersion};
+use super::label::{Caller, PolicyVersion, RecordSource};
 
 /// Callers that are told apart; further ones are `other`.
 pub const CALLERS: usize = 64;
@@ -15,12 +15,17 @@ pub const CALLERS: usize = 64;
 /// Versions of the policy that are told apart; further ones are `other`.
 pub const POLICIES: usize = 16;
 
+/// Sources of records that are told apart; further ones are `other`.
+pub const SOURCES: usize = 64;
+
 /// What stands for names that are not told apart.
 const OTHER: &str = "other";
 
 static CALLER_NAMES: Names = Names::new(CALLERS);
 
 static POLICY_VERSIONS: Names = Names::new(POLICIES);
+
+static SOURCE_NAMES: Names = Names::new(SOURCES);
 
 /// The label of a caller of the file of callers. Costs a lock: whoever calls keeps it.
 #[must_use]
@@ -34,12 +39,22 @@ pub fn policy_of(version: &str) -> PolicyVersion {
     PolicyVersion(POLICY_VERSIONS.place(version))
 }
 
+/// The label of a source of records. Costs a lock.
+#[must_use]
+pub fn source_of(name: &str) -> RecordSource {
+    RecordSource(SOURCE_NAMES.place(name))
+}
+
 pub(super) fn caller(place: usize) -> Option<Cow<'static, str>> {
     CALLER_NAMES.name(place)
 }
 
 pub(super) fn policy(place: usize) -> Option<Cow<'static, str>> {
     POLICY_VERSIONS.name(place)
+}
+
+pub(super) fn source(place: usize) -> Option<Cow<'static, str>> {
+    SOURCE_NAMES.name(place)
 }
 
 /// Names in the order in which they came, and a place for all others behind them.
@@ -57,6 +72,10 @@ impl Names {
     }
 
     fn place(&self, name: &str) -> usize {
+        // Two series with one name would be no exposition.
+        if name == OTHER {
+            return self.most;
+        }
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(place) = taken.iter().position(|taken| taken == name) {
             return place;
@@ -85,6 +104,7 @@ mod tests {
     fn no_more_names_than_there_may_be() {
         let names = Names::new(2);
         assert_eq!(names.name(0), None);
+        assert_eq!(names.place(OTHER), 2);
         assert_eq!((names.place("a"), names.place("b")), (0, 1));
         for name in ["c", "d"] {
             assert_eq!(names.place(name), 2);

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::kinds::Kind;
-use super::label::{Caller, Label, PolicyVersion, Version};
+use super::label::{Caller, Label, PolicyVersion, RecordSource, Version};
 use super::list::{LIST, Metric};
 
 /// Where the page stands, from the root of the project.
@@ -59,6 +59,10 @@ fn entry(page: &mut String, metric: &Metric) {
                     PolicyVersion::COUNT - 1
                 )
             }
+            RecordSource::NAME => format!(
+                "sources of records, at most {} of them, or `other`",
+                RecordSource::COUNT - 1
+            ),
             Version::NAME => "that of the program".to_owned(),
             "reason" if values.len() > TOLD => {
                 "the reasons of docs/RULES.md, by their codes".to_owned()
@@ -85,8 +89,9 @@ Prometheus does, and else in the text form of Prometheus, version 0.0.4. Both ho
 OpenMetrics adds units, and to decisions examples: the identifier of a decision that took so long, with
 which `GetDecision` shows it, and that of its trace where there is one.
 
-**Labels** have values from closed sets, or configured names up to a bound. No domain, number, subject,
-order or identifier is ever one. So the number of series is bounded, whatever is sent: most metrics have
+**Labels** have values from closed sets, or configured names up to a bound; the sources of records are
+named by whoever may write records, up to a bound too. No domain, number, subject, order or identifier is
+ever one, as long as none is given as a source. So the number of series is bounded, whatever is sent: most metrics have
 a handful; the largest, `icpgate_rpc_duration_seconds`, shows only combinations of method and code that
 have occurred. Of a metric with more than 64 combinations (of a histogram, 8) those appear that have
 occurred; all others stand at 0 from the start, so that `increase()` sees the first event. A gauge that
