@@ -70,11 +70,10 @@ impl Program {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-        let value = answer.lines().find_map(|line| {
+        answer.lines().find_map(|line| {
             let value = line.strip_prefix(series)?.strip_prefix(' ')?;
             Some(value.parse().unwrap())
-        });
-        value
+        })
     }
 
     pub(crate) fn signal(&self, signal: &str) {
