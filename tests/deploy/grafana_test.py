@@ -299,13 +299,15 @@ class Runbook(unittest.TestCase):
                 entry = rule["annotations"]["runbook_url"].split("#")[1]
                 self.assertTrue(entry in text, f"no panel leads to {entry}")
 
-    def test_pages_that_are_named_are_there(self):
+    def test_pages_and_entries_that_are_named_are_there(self):
+        runbook = (support.ROOT / "docs/RUNBOOK.md").read_text(encoding="utf-8")
+        entries = set(re.findall(r"^### (\w+)$", runbook, flags=re.MULTILINE))
         for name, panel in panels():
-            for page in re.findall(r"docs/[A-Z]+\.md", panel["description"]):
-                with self.subTest(name=name, panel=panel["title"]):
-                    # Written beside the alerts.
-                    if page != "docs/RUNBOOK.md":
-                        self.assertTrue((support.ROOT / page).exists(), page)
+            with self.subTest(name=name, panel=panel["title"]):
+                for page in re.findall(r"docs/[A-Z]+\.md", panel["description"]):
+                    self.assertTrue((support.ROOT / page).exists(), page)
+                named = set(re.findall(r"\bIcpgate\w+", panel["description"]))
+                self.assertLessEqual(named, entries)
 
 
 if __name__ == "__main__":

@@ -319,21 +319,27 @@ def replicas():
     """A line for each, which leads to its own dashboard."""
     return table(
         "Replicas",
-        "Ready is 1, nothing is lost, and calls are spread evenly; of one that differs see "
-        "IcpgateReplicaDown and its own dashboard.",
+        "Ready is 1, nothing is lost, calls are spread evenly, and none takes more than 60 % of its "
+        "processors (docs/CAPACITY.md); of one that differs see IcpgateReplicaDown and its own dashboard.",
         {
             "instance": ("Replica", None),
             "Value #A": ("Ready", "none"),
             "Value #B": ("Store lost", "none"),
             "Value #C": ("Calls", "reqps"),
             "Value #D": ("Checks, p99", "s"),
-            "Value #E": ("Up for", "dtdurations"),
+            "Value #E": ("Processors", "none"),
+            "Value #F": ("Up for", "dtdurations"),
         },
         q("max by (instance) (icpgate_ready{*})", ""),
         q('max by (instance) (icpgate_store_contact{*, state="lost"})', ""),
         q("sum by (instance) (rate(icpgate_rpc_duration_seconds_count{*}[*]))", ""),
         q(
             quantile(0.99, "icpgate_rpc_duration_seconds", by=["instance"], where=f'{CHECKS}, code="OK"'),
+            "",
+        ),
+        q(
+            "sum by (instance) (rate(process_cpu_seconds_total{*}[*]) "
+            "and on (namespace, job, instance) icpgate_build_info{*})",
             "",
         ),
         q(
