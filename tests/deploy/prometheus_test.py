@@ -102,6 +102,37 @@ class Alerts(unittest.TestCase):
                     self.assertIn(to, entries)
 
 
+class Alertmanager(unittest.TestCase):
+    config = support.DEPLOY / "prometheus/alertmanager.yml"
+
+    def test_it_takes_its_file(self):
+        support.run("amtool", "check-config", self.config)
+
+    def test_alerts_go_where_their_severity_says(self):
+        for severity in ("page", "ticket"):
+            said = support.run(
+                "amtool", "config", "routes", "test", f"--config.file={self.config}",
+                f"severity={severity}", "alertname=IcpgateDown",
+            )
+            self.assertEqual(said.strip(), severity)
+
+    def test_inhibitions_are_about_alerts_and_labels_that_there_are(self):
+        rules = yaml.safe_load(self.config.read_text(encoding="utf-8"))["inhibit_rules"]
+        self.assertGreater(len(rules), 3)
+        for rule in rules:
+            sides = rule["source_matchers"], rule["target_matchers"]
+            for matcher in [one for side in sides for one in side]:
+                with self.subTest(matcher=matcher):
+                    label, sign, named = re.fullmatch(r'(\w+) (=~|!=|=) "(.+)"', matcher).groups()
+                    self.assertEqual(label, "alertname")
+                    # Each way that the text may go leads to an alert.
+                    head, ways, rest = re.fullmatch(r"([^(]*)(?:\(([^()]*)\))?(.*)", named).groups()
+                    for way in (ways or "").split("|"):
+                        pattern = re.compile(head + way + rest)
+                        found = [one for one in series.alerts() if pattern.fullmatch(one)]
+                        self.assertTrue(found, f"{head}{way}{rest}")
+
+
 class Documents(unittest.TestCase):
     def test_metrics_that_are_named_are_there(self):
         named = 0
