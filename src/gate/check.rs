@@ -1,7 +1,7 @@
 //! Answering a question: facts from the store, a decision from the core, an entry for the log.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use icpgate_policy::codes::Purpose;
 use icpgate_policy::decision::decide;
@@ -20,6 +20,7 @@ use super::{ActivePolicy, Gate, GateError, ServedFrom, tally};
 use crate::cache::{self, FactsDigest, SetKey};
 use crate::intake::{Consistency, Question, Violation, token};
 use crate::telemetry::call::{self, Part};
+use crate::telemetry::metrics::kinds::Stopwatch;
 use crate::telemetry::metrics::label::{Bulk as BulkLabel, Level};
 use crate::telemetry::metrics::list::{BATCH, CACHE_HITS, CACHE_MISSES, EVALUATION};
 
@@ -40,7 +41,7 @@ impl Gate {
     /// an activation could not be made durable. A store that does not answer is no error: the
     /// answer is indeterminate.
     pub async fn check(&self, question: Question) -> Result<Served, GateError> {
-        let begun = Instant::now();
+        let begun = Stopwatch::start();
         let policy = self.policy.load_full();
         let asked = Asked::new(question, &policy.policy.suffixes);
         if let Some(gathered) = self.at_hand(&asked) {
@@ -225,7 +226,7 @@ impl Gate {
             CACHE_MISSES.inc((Level::Answers,));
         }
         let deciding = call::begin_traced(Part::Evaluation, "decide");
-        let begun = Instant::now();
+        let begun = Stopwatch::start();
         let mut decision = decide(&policy.policy, &request, &gathered.facts, now);
         EVALUATION.observe((), begun.elapsed());
         drop(deciding);

@@ -6,7 +6,6 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
 
 use http::{HeaderMap, Request, Response};
 use http_body::Frame;
@@ -17,6 +16,7 @@ use tonic::codegen::Bytes;
 use tower::{Layer, Service};
 
 use super::method::Kind;
+use crate::telemetry::metrics::kinds::Stopwatch;
 use crate::telemetry::metrics::label::{Code, Method};
 use crate::telemetry::metrics::list::{RPC_DURATION, RPC_IN_FLIGHT};
 
@@ -68,7 +68,7 @@ where
 /// A call that is under way; counted when this is dropped.
 struct Call {
     method: Method,
-    begun: Instant,
+    begun: Stopwatch,
     /// What the headers or trailers said.
     code: Option<Code>,
 }
@@ -78,7 +78,7 @@ impl Call {
         RPC_IN_FLIGHT.up((method,));
         Self {
             method,
-            begun: Instant::now(),
+            begun: Stopwatch::start(),
             code: None,
         }
     }

@@ -8,6 +8,7 @@
 
 pub mod bench;
 pub mod client;
+pub mod collector;
 pub mod load;
 pub mod options;
 pub mod points;

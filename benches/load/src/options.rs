@@ -24,9 +24,12 @@ pub struct Options {
     /// Domains of the registry that P6 imports, in every round
     #[arg(long, value_name = "N", default_value_t = SMALL, value_parser = clap::value_parser!(u64).range(100..))]
     pub import_domains: u64,
-    /// Numbers to measure; default: all
+    /// Numbers to measure; default: P1 to P9
     #[arg(long, value_enum, value_delimiter = ',', ignore_case = true)]
     only: Vec<Point>,
+    /// The program built with `--cfg icpgate_uncounted`, without metrics, for T1
+    #[arg(long, value_name = "FILE")]
+    pub uncounted: Option<PathBuf>,
     /// Results of P2, as `p2 --json FILE` of benches/peers writes them
     #[arg(long, value_name = "FILE")]
     pub p2: Option<PathBuf>,
@@ -78,6 +81,9 @@ pub enum Point {
     /// Start and idle memory.
     #[value(name = "P9")]
     P9,
+    /// What telemetry costs.
+    #[value(name = "T1")]
+    T1,
 }
 
 impl fmt::Display for Point {
@@ -93,15 +99,26 @@ impl Options {
         Duration::from_millis(self.slice_ms)
     }
 
-    /// Numbers to measure. P2 is among all where its results are given.
+    /// Numbers to measure. P2 and T1 are among all where what they need is given.
     #[must_use]
     pub fn points(&self) -> Vec<Point> {
         if !self.only.is_empty() {
             return self.only.clone();
         }
         let all = Point::value_variants().iter().copied();
-        all.filter(|point| *point != Point::P2 || self.p2.is_some())
-            .collect()
+        all.filter(|point| match point {
+            Point::P2 => self.p2.is_some(),
+            Point::T1 => self.uncounted.is_some(),
+            Point::P1
+            | Point::P3
+            | Point::P4
+            | Point::P5
+            | Point::P6
+            | Point::P7
+            | Point::P8
+            | Point::P9 => true,
+        })
+        .collect()
     }
 
     /// Engines that hold a registry of so many domains.

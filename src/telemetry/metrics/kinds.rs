@@ -11,9 +11,13 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::label::Labels;
+
+/// Whether anything is counted. A program that is built with `--cfg icpgate_uncounted` counts nothing
+/// of calls: it is for measuring what counting costs, and for nothing else.
+const COUNTED: bool = !cfg!(icpgate_uncounted);
 
 /// Series of a metric that are shown from the start, at zero; of a metric with more, those that were
 /// touched.
@@ -60,6 +64,10 @@ fn first_stripe<T>(stripes: &[Stripe<T>; STRIPES]) -> &T {
     let [Stripe(first), ..] = stripes;
     stripes.get(place).map_or(first, |Stripe(cells)| cells)
 }
+
+/// Measures a time that is to be counted; reads no clock where nothing is counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(Option<Instant>);
 
 /// What only grows.
 pub struct Counter<L, const N: usize> {
@@ -167,6 +175,22 @@ pub trait Family: Sync {
     fn each(&self, show: &mut dyn FnMut(&Texts, Reading<'_>));
 }
 
+impl Stopwatch {
+    /// Begins.
+    #[inline]
+    #[must_use]
+    pub fn start() -> Self {
+        Self(COUNTED.then(Instant::now))
+    }
+
+    /// The time since it began.
+    #[inline]
+    #[must_use]
+    pub fn elapsed(self) -> Duration {
+        self.0.map_or(Duration::ZERO, |begun| begun.elapsed())
+    }
+}
+
 impl<L: Labels, const N: usize> Counter<L, N> {
     pub(super) const fn new() -> Self {
         Self {
@@ -184,7 +208,7 @@ impl<L: Labels, const N: usize> Counter<L, N> {
     /// Counts more.
     #[inline]
     pub fn add(&self, labels: L, more: u64) {
-        if let Some(cell) = stripe(&self.stripes).get(labels.place()) {
+        if COUNTED && let Some(cell) = stripe(&self.stripes).get(labels.place()) {
             cell.fetch_add(more, Ordering::Relaxed);
         }
     }
@@ -274,7 +298,7 @@ impl<L: Labels, const N: usize> Level<L, N> {
     /// One more.
     #[inline]
     pub fn up(&self, labels: L) {
-        if let Some(cell) = stripe(&self.stripes).get(labels.place()) {
+        if COUNTED && let Some(cell) = stripe(&self.stripes).get(labels.place()) {
             cell.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -282,7 +306,7 @@ impl<L: Labels, const N: usize> Level<L, N> {
     /// One less.
     #[inline]
     pub fn down(&self, labels: L) {
-        if let Some(cell) = stripe(&self.stripes).get(labels.place()) {
+        if COUNTED && let Some(cell) = stripe(&self.stripes).get(labels.place()) {
             cell.fetch_sub(1, Ordering::Relaxed);
         }
     }
@@ -326,7 +350,7 @@ impl<L: Labels, const N: usize, const K: usize> Histogram<L, N, K> {
     /// Takes in a number of things.
     #[inline]
     pub fn count(&self, labels: L, value: u64) {
-        if let Some(series) = stripe(&self.stripes).get(labels.place()) {
+        if COUNTED && let Some(series) = stripe(&self.stripes).get(labels.place()) {
             series.add(self.bounds, value);
         }
     }
@@ -334,6 +358,9 @@ impl<L: Labels, const N: usize, const K: usize> Histogram<L, N, K> {
     /// Takes in how long something took, and now and then an example.
     #[inline]
     pub fn observe_with(&self, labels: L, took: Duration, example: impl FnOnce() -> Example) {
+        if !COUNTED {
+            return;
+        }
         let (place, value) = (labels.place(), nanoseconds(took));
         let Some(series) = stripe(&self.stripes).get(place) else {
             return;

@@ -11,6 +11,7 @@ mod p6_raw;
 mod p7;
 mod p8;
 mod p9;
+mod t1;
 
 use anyhow::bail;
 
@@ -37,6 +38,7 @@ pub async fn measure(point: Point, bench: &Bench) -> anyhow::Result<Outcome> {
         Point::P7 => p7::measure(bench).await,
         Point::P8 => p8::measure(bench).await,
         Point::P9 => p9::measure(bench).await,
+        Point::T1 => t1::measure(bench).await,
     }
 }
 

@@ -85,7 +85,7 @@ pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Outcome> {
 }
 
 /// A CDN order of the sample's shop, which takes payments.
-fn shop(domain: &str) -> v1::CheckProvisioningRequest {
+pub(super) fn shop(domain: &str) -> v1::CheckProvisioningRequest {
     let mut question = wire::question(domain, Purpose::Order);
     question.site = Some(v1::Site {
         payment_enabled: true,
