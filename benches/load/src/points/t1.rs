@@ -85,25 +85,22 @@ pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Outcome> {
     for (name, _, http, _) in &servers {
         told(name, &read_metrics(*http).await?)?;
     }
-    let busy = |outcome: &Outcome, name: &str| outcome.median(&format!("{name}, calls a second"));
-    let alone = |outcome: &Outcome, name: &str| outcome.median(&format!("{name}, p50 ns"));
+    let loads = format!("{CONNECTIONS} × {STREAMS}, calls a second");
     for (name, least) in [(USUAL, Goal::None), (FULL, Goal::AtLeast(0.9))] {
-        let (none, own) = (busy(&outcome, NONE), busy(&outcome, name));
-        outcome.row(
-            format!("telemetry {name}, {CONNECTIONS} × {STREAMS}, calls a second"),
-            format!("without {}", rate(none)),
-            rate(own),
-            (own / none, Unit::Ratio),
-            least,
-        );
-        let (none, own) = (alone(&outcome, NONE), alone(&outcome, name));
-        outcome.row(
-            format!("telemetry {name}, 1 × 1, p50"),
-            format!("without {}", micros(none)),
-            micros(own),
-            (own / none, Unit::Ratio),
-            Goal::None,
-        );
+        for (what, series, shown, goal) in [
+            (&*loads, "calls a second", rate as fn(f64) -> String, least),
+            ("1 × 1, p50", "p50 ns", micros, Goal::None),
+        ] {
+            let none = outcome.median(&format!("{NONE}, {series}"));
+            let own = outcome.median(&format!("{name}, {series}"));
+            outcome.row(
+                format!("telemetry {name}, {what}"),
+                format!("without {}", shown(none)),
+                shown(own),
+                (own / none, Unit::Ratio),
+                goal,
+            );
+        }
     }
     outcome.notes.push(
         "metrics are read every second, by this program; the collector is this program too"
