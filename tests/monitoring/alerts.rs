@@ -21,7 +21,7 @@ async fn alerts_fire_when_something_breaks_and_clear_when_it_is_mended() {
     site.with_traffic(async {
         site.is_seen().await;
         // Long enough for whatever would fire without a reason.
-        site.holds("count_over_time((icpgate:checks:rate5m > 1)[10s:250ms]) >= 38")
+        site.holds("count_over_time((icpgate:checks:rate5m > 1)[10s:500ms]) >= 19")
             .await;
         for alert in TRIED {
             let firing = site.prometheus.firing(alert).await;
