@@ -316,6 +316,11 @@ pub async fn serve_parts(
         surveying.await;
         Ok(())
     });
+    let looking = workers::look_after_caches(Arc::clone(&gate), served.clone());
+    lifecycle.spawn("the look after the shared cache", async move {
+        looking.await;
+        Ok(())
+    });
     if let Some(watch) = watch {
         let stop = served.clone();
         lifecycle.spawn(

@@ -1,4 +1,5 @@
-//! Shows the states of what the gate holds, for whoever asks for metrics. Reads memory only.
+//! Shows the states of what the gate holds, for whoever asks for metrics. Showing reads memory only;
+//! what has to be asked for its state is looked after by a worker.
 
 use tokio_util::sync::CancellationToken;
 
@@ -9,6 +10,13 @@ use crate::telemetry::metrics::list::{
 };
 
 impl Gate {
+    /// Looks after what is left alone when it fails, and asked again by questions alone.
+    pub async fn look_after_caches(&self) {
+        if let Some(shared) = &self.sources.caches.shared {
+            shared.look_after().await;
+        }
+    }
+
     /// Shows them; from `stop` on the replica is not ready.
     pub fn observe(&self, stop: &CancellationToken) {
         let caches = &self.sources.caches;

@@ -93,6 +93,29 @@ async fn behaviour_03_redis_may_be_absent_at_the_start_and_is_taken_up_later() {
     .await;
 }
 
+/// Nobody has to ask for what is held in memory, and still it is known whether Redis can be used.
+#[tokio::test]
+async fn redis_that_no_question_needs_is_looked_after() {
+    let mut fleet = fleet(1, true, &[]).await;
+    let (redis, replica) = fleet.redis_and_first();
+    let told = async |what: &str, times: usize| {
+        until(what, async || {
+            (replica.gate.log().matches(what).count() == times).then_some(())
+        })
+        .await;
+    };
+    told("using Redis at", 1).await;
+    redis.process().kill().await;
+    told("doing without Redis at", 1).await;
+    redis.restart(&[]);
+    told("using Redis at", 2).await;
+    // As one that answers to nobody.
+    redis.process().signal(Signal::Stop);
+    told("doing without Redis at", 2).await;
+    redis.process().signal(Signal::Continue);
+    told("using Redis at", 3).await;
+}
+
 /// A database that hangs: however many wait, they are released in time, and when it is back
 /// everything is as before.
 #[tokio::test]

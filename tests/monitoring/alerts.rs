@@ -18,8 +18,15 @@ const TRIED: [&str; 8] = [
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn alerts_fire_when_something_breaks_and_clear_when_it_is_mended() {
     let mut site = Site::start().await;
+    site.is_seen().await;
+
+    // Redis is gone, although nobody asks for anything, and comes back empty.
+    site.redis.signal(Signal::Kill);
+    site.fires("IcpgateBreakerOpen").await;
+    site.redis.run();
+    site.clears("IcpgateBreakerOpen").await;
+
     site.with_traffic(async {
-        site.is_seen().await;
         // Long enough for whatever would fire without a reason.
         site.holds("count_over_time((icpgate:checks:rate5m > 1)[10s:500ms]) >= 19")
             .await;
@@ -27,12 +34,6 @@ async fn alerts_fire_when_something_breaks_and_clear_when_it_is_mended() {
             let firing = site.prometheus.firing(alert).await;
             assert!(firing.is_empty(), "{firing:?}");
         }
-
-        // Redis is gone, and comes back empty.
-        site.redis.signal(Signal::Kill);
-        site.fires("IcpgateBreakerOpen").await;
-        site.redis.run();
-        site.clears("IcpgateBreakerOpen").await;
 
         // A policy that cannot be used.
         site.edit_policy(|text| text + "\nnonsense = [");

@@ -335,6 +335,25 @@ impl SharedCache {
         })
     }
 
+    /// Finds out whether Redis can be used, as a question would, where nobody asks one: so that the
+    /// first caller does not pay for it, and that operators see what is so.
+    pub async fn look_after(&self) {
+        let key = [self.inner.identity.probe_key(0)];
+        // A failure that may pass opens the breaker when there are several in a row.
+        for _ in 0..FAILURES {
+            // Where the breaker is open, going has begun a look if it is time for one.
+            let Some(going) = self.go().await else {
+                return;
+            };
+            let getting = going.link.get(&key, |_| 0, self.inner.timeout);
+            let answered = timed(Operation::Ping, getting).await;
+            self.inner.report_all(&going, &answered);
+            if answered.failure.is_none() {
+                return;
+            }
+        }
+    }
+
     /// Shows whether it is in use, for whoever asks for metrics.
     pub fn observe(&self) {
         BREAKER.set_flag((Dependency::Redis,), !self.inner.breaker.is_closed());
