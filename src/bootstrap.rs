@@ -278,10 +278,8 @@ pub async fn serve_parts(
         Ok(())
     });
     let pages = operators::pages(&gate, &store, &soft);
-    lifecycle.spawn("the HTTP listener", async move {
-        http::serve(http_listener, pages, recorded).await;
-        Ok(())
-    });
+    let listening = http::serve(http_listener, pages, recorded);
+    lifecycle.spawn_infallible("the HTTP listener", listening);
     tracing::info!(address = %http_address, "serving HTTP on {http_address}");
     // Beside the tasks of the lifecycle: that a collector is away drops no work. It ends by itself
     // soon after the calls.
@@ -312,30 +310,15 @@ pub async fn serve_parts(
     };
     let every = config.metrics.data_interval;
     let surveying = workers::survey(Arc::clone(&gate), every, whole, served.clone());
-    lifecycle.spawn("the counts of the registry", async move {
-        surveying.await;
-        Ok(())
-    });
+    lifecycle.spawn_infallible("the counts of the registry", surveying);
     let looking = workers::look_after_caches(Arc::clone(&gate), served.clone());
-    lifecycle.spawn("the look after the shared cache", async move {
-        looking.await;
-        Ok(())
-    });
+    lifecycle.spawn_infallible("the look after the shared cache", looking);
     if let Some(watch) = watch {
-        let stop = served.clone();
-        lifecycle.spawn(
-            "the watch over certificates, callers and keys",
-            async move {
-                watch.run(stop).await;
-                Ok(())
-            },
-        );
+        let watching = watch.run(served.clone());
+        lifecycle.spawn_infallible("the watch over certificates, callers and keys", watching);
     }
     if let Some(following) = follow_policy(config, &gate, served.clone()) {
-        lifecycle.spawn("the follower of the policy", async move {
-            following.await;
-            Ok(())
-        });
+        lifecycle.spawn_infallible("the follower of the policy", following);
     }
     let protection = door.protection();
     let limits = limits(config);

@@ -127,6 +127,17 @@ impl Lifecycle {
         });
     }
 
+    /// As [`Lifecycle::spawn`], of what has no error of its own; a panic is one all the same.
+    pub fn spawn_infallible<F>(&self, task: &'static str, future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.spawn(task, async move {
+            future.await;
+            Ok(())
+        });
+    }
+
     /// Waits until the process is to end, by SIGINT, SIGTERM, [`Lifecycle::stop`] or a failed
     /// task, and ends it: running work finishes, a second signal or the end of the patience drops
     /// it.
