@@ -151,7 +151,7 @@ async fn pending_migrations_are_refused_where_they_may_not_run() {
     };
     let error = refusal(&file.path(), waiting.clone()).await;
     assert!(
-        matches!(error, StoreError::MigrationsPending { pending: 11 }),
+        matches!(error, StoreError::MigrationsPending { pending: 13 }),
         "{error:?}"
     );
     assert!(!file.path().exists(), "no file is made");
@@ -164,8 +164,8 @@ async fn pending_migrations_are_refused_where_they_may_not_run() {
         .close()
         .await;
     let mut raw = file.raw().await;
-    execute(&mut raw, "DROP TABLE source_sync").await;
-    execute(&mut raw, "DELETE FROM _sqlx_migrations WHERE version = 11").await;
+    execute(&mut raw, "DROP INDEX decision_policy").await;
+    execute(&mut raw, "DELETE FROM _sqlx_migrations WHERE version = 13").await;
     assert!(matches!(
         refusal(&file.path(), waiting).await,
         StoreError::MigrationsPending { pending: 1 }
@@ -185,13 +185,13 @@ async fn a_newer_store_is_refused() {
     execute(
         &mut raw,
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
-         VALUES (13, 'later', TRUE, x'00', 0)",
+         VALUES (15, 'later', TRUE, x'00', 0)",
     )
     .await;
     execute(&mut raw, "DELETE FROM setting WHERE name = 'oldest_form'").await;
     let error = refusal(&file.path(), options()).await;
     assert!(
-        matches!(error, StoreError::TooNew { found: 13 }),
+        matches!(error, StoreError::TooNew { found: 15 }),
         "{error:?}"
     );
 }
@@ -212,7 +212,7 @@ async fn a_newer_form_that_lets_this_version_work_is_worked_on() {
     execute(
         &mut raw,
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
-         VALUES (12, 'later', TRUE, x'00', 0)",
+         VALUES (14, 'later', TRUE, x'00', 0)",
     )
     .await;
     let works = async |store: &SqliteStore, id: &str| {
@@ -235,12 +235,12 @@ async fn a_newer_form_that_lets_this_version_work_is_worked_on() {
     // What the newer version says of itself stays as it is.
     execute(
         &mut raw,
-        "UPDATE setting SET value = '12' WHERE name = 'oldest_form'",
+        "UPDATE setting SET value = '14' WHERE name = 'oldest_form'",
     )
     .await;
     assert!(matches!(
         refusal(&file.path(), options()).await,
-        StoreError::TooNew { found: 12 }
+        StoreError::TooNew { found: 14 }
     ));
 }
 

@@ -73,7 +73,7 @@ ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 
 /// Migrations in their order, with the numbers of those for SQLite. A file is never edited after
 /// a release.
-const MIGRATIONS: [(i64, &str, &str); 11] = [
+const MIGRATIONS: [(i64, &str, &str); 13] = [
     (
         1,
         "setting",
@@ -128,6 +128,16 @@ const MIGRATIONS: [(i64, &str, &str); 11] = [
         11,
         "source_sync",
         include_str!("../../../migrations/postgres/0011_source_sync.sql"),
+    ),
+    (
+        12,
+        "decision_facts",
+        include_str!("../../../migrations/postgres/0012_decision_facts.sql"),
+    ),
+    (
+        13,
+        "decision_policy",
+        include_str!("../../../migrations/postgres/0013_decision_policy.sql"),
     ),
 ];
 

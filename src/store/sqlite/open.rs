@@ -65,7 +65,7 @@ INSERT INTO setting (name, value) VALUES ('oldest_form', ?1)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 
 /// Migrations in their order. One statement a file; a file is never edited after a release.
-const MIGRATIONS: [(i64, &str, &str); 11] = [
+const MIGRATIONS: [(i64, &str, &str); 13] = [
     (
         1,
         "setting",
@@ -120,6 +120,16 @@ const MIGRATIONS: [(i64, &str, &str); 11] = [
         11,
         "source_sync",
         include_str!("../../../migrations/sqlite/0011_source_sync.sql"),
+    ),
+    (
+        12,
+        "decision_facts",
+        include_str!("../../../migrations/sqlite/0012_decision_facts.sql"),
+    ),
+    (
+        13,
+        "decision_policy",
+        include_str!("../../../migrations/sqlite/0013_decision_policy.sql"),
     ),
 ];
 

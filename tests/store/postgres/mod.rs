@@ -144,7 +144,7 @@ async fn pending_migrations_are_refused_where_they_may_not_run() {
     };
     let error = database.refusal(waiting.clone()).await;
     assert!(
-        matches!(error, StoreError::MigrationsPending { pending: 11 }),
+        matches!(error, StoreError::MigrationsPending { pending: 13 }),
         "{error:?}"
     );
     let mut raw = database.raw().await;
@@ -161,8 +161,8 @@ async fn pending_migrations_are_refused_where_they_may_not_run() {
         .unwrap()
         .close()
         .await;
-    execute(&mut raw, "DROP TABLE source_sync").await;
-    execute(&mut raw, "DELETE FROM _sqlx_migrations WHERE version = 11").await;
+    execute(&mut raw, "DROP INDEX decision_policy").await;
+    execute(&mut raw, "DELETE FROM _sqlx_migrations WHERE version = 13").await;
     assert!(matches!(
         database.refusal(waiting).await,
         StoreError::MigrationsPending { pending: 1 }
@@ -182,13 +182,13 @@ async fn a_newer_store_is_refused() {
     execute(
         &mut raw,
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
-         VALUES (13, 'later', TRUE, '', 0)",
+         VALUES (15, 'later', TRUE, '', 0)",
     )
     .await;
     execute(&mut raw, "DELETE FROM setting WHERE name = 'oldest_form'").await;
     let error = database.refusal(options()).await;
     assert!(
-        matches!(error, StoreError::TooNew { found: 13 }),
+        matches!(error, StoreError::TooNew { found: 15 }),
         "{error:?}"
     );
 }
@@ -203,7 +203,7 @@ async fn a_newer_form_that_lets_this_version_work_is_worked_on() {
         "ALTER TABLE decision ADD COLUMN later TEXT",
         "CREATE TABLE later (a TEXT)",
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
-         VALUES (12, 'later', TRUE, '', 0)",
+         VALUES (14, 'later', TRUE, '', 0)",
     ] {
         execute(&mut raw, sql).await;
     }
@@ -221,12 +221,12 @@ async fn a_newer_form_that_lets_this_version_work_is_worked_on() {
     // What the newer version says of itself stays as it is.
     execute(
         &mut raw,
-        "UPDATE setting SET value = '12' WHERE name = 'oldest_form'",
+        "UPDATE setting SET value = '14' WHERE name = 'oldest_form'",
     )
     .await;
     let error = database.refusal(options()).await;
     assert!(
-        matches!(error, StoreError::TooNew { found: 12 }),
+        matches!(error, StoreError::TooNew { found: 14 }),
         "{error:?}"
     );
 }
