@@ -401,6 +401,11 @@ fn tell(error: &Arc<StoreError>, decisions: usize) {
 
 /// Marks of answers that need not be handed in again; the older of two generations is
 /// forgotten when the younger is full, so that memory stays bounded.
+///
+/// A mark can outlive its decision, which is pruned one day, and does no harm: a decision is pruned
+/// [`crate::store::KEPT_AT_LEAST`] after it was recorded at the earliest, which was after the instant
+/// that is part of its identifier, and an answer is given for 24 hours after that instant at most. So
+/// nobody asks for a mark that is as old as that.
 struct Seen {
     young: HashSet<DecisionId>,
     old: HashSet<DecisionId>,

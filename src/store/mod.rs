@@ -13,6 +13,7 @@ mod metered;
 mod person;
 mod plan;
 mod postgres;
+mod prune;
 mod reseal;
 mod sqlite;
 mod touched;
@@ -31,7 +32,10 @@ use crate::telemetry::metrics::label::Pool;
 pub use metered::{MeteredStore, observe_pools};
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::{SqliteOptions, SqliteStore, backup_sqlite};
-pub use upkeep::{Erase, Erased, Progress, Reseal, Resealed, Stage, Upkeep, Whom};
+pub use upkeep::{
+    Aged, Erase, Erased, KEPT_AT_LEAST, Progress, Prunable, Prune, Pruned, Reseal, Resealed, Stage,
+    Upkeep, Whom,
+};
 
 /// Most sources that [`Store::source_syncs`] tells of. Feeds are a few; more is somebody who makes up
 /// a source for each file.

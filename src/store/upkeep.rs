@@ -1,8 +1,9 @@
-//! What an operator does with a whole store: sealing it under the next key, and erasing what is held
-//! about a person.
+//! What an operator does with a whole store: sealing it under the next key, erasing what is held
+//! about a person, and removing decisions that were recorded long ago.
 //!
-//! **Invariant:** each is one transaction: until it is committed readers see the state before, and
-//! where it breaks off nothing has changed. Memory does not grow with the store.
+//! **Invariant:** sealing and erasing are one transaction each: until it is committed readers see the
+//! state before, and where it breaks off nothing has changed. Decisions are removed in many, each of
+//! which leaves a whole store. Memory does not grow with the store.
 
 use async_trait::async_trait;
 use icpgate_policy::codes::RecordKind;
@@ -10,7 +11,7 @@ use icpgate_policy::facts::Revision;
 use icpgate_policy::identity::{Resealer, SealedCertificate};
 use icpgate_policy::numbers::SubjectNumber;
 use icpgate_policy::records::RecordDomain;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Store, StoreError};
 
@@ -94,6 +95,69 @@ pub struct Erased {
     pub revision: Option<Revision>,
 }
 
+/// Age below which no decision is removed. Far above all for which one may still be at work: an answer
+/// stands for 24 hours at most and is recorded for each order until then, facts let a re-check be
+/// answered for 72 hours, and callers ask why they were refused for days. And whoever prunes by
+/// mistake keeps the last month.
+pub const KEPT_AT_LEAST: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// Which decisions are removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prune {
+    // INVARIANT: KEPT_AT_LEAST or longer ago.
+    before: Timestamp,
+}
+
+impl Prune {
+    /// Those that were recorded before an instant; `None` where it is less than [`KEPT_AT_LEAST`] ago.
+    #[must_use]
+    pub fn before_instant(before: Timestamp, now: Timestamp) -> Option<Self> {
+        (now.duration_since(before) >= KEPT_AT_LEAST).then_some(Self { before })
+    }
+
+    /// Decisions that were recorded at this instant or later stay.
+    #[must_use]
+    pub fn before(&self) -> Timestamp {
+        self.before
+    }
+}
+
+/// When the first and the last of some decisions were recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Aged {
+    /// The first.
+    pub first: Timestamp,
+    /// The last.
+    pub last: Timestamp,
+}
+
+/// What was removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Decisions.
+    pub decisions: u64,
+    /// Orders that asked for them.
+    pub orders: u64,
+    /// Callers who did, once for each order.
+    pub callers: u64,
+    /// Facts and policies that no decision refers to any more.
+    pub contents: u64,
+    /// When the decisions were recorded; `None`: there are none.
+    pub recorded: Option<Aged>,
+}
+
+/// What would be removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Prunable {
+    /// Decisions.
+    pub decisions: u64,
+    /// When they were recorded; `None`: there are none.
+    pub recorded: Option<Aged>,
+    /// Octets that they take, roughly, worked out from some of them; without orders, callers and
+    /// facts.
+    pub octets: u64,
+}
+
 /// The upkeep of a store.
 #[async_trait]
 pub trait Upkeep: Store {
@@ -123,4 +187,38 @@ pub trait Upkeep: Store {
     /// Nothing has changed; or else the error says that only the file could not be cleared of what was
     /// replaced, which stays legible in it.
     async fn erase(&self, erase: &Erase, done: bool, at: Timestamp) -> Result<Erased, StoreError>;
+
+    /// Removes decisions that were recorded long ago, with their orders and callers, and the facts and
+    /// policies that no other decision refers to. In many small transactions, oldest first for each
+    /// policy: others go on meanwhile, and record decisions between two of them. It may be dropped at
+    /// any moment, and called again. `progress` is told after each.
+    ///
+    /// # Errors
+    /// What `progress` was told of is gone, and nothing else has changed.
+    async fn prune(
+        &self,
+        prune: Prune,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<Pruned, StoreError>;
+
+    /// What [`Upkeep::prune`] would remove.
+    async fn prunable(&self, prune: Prune) -> Result<Prunable, StoreError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_young_can_be_pruned() {
+        let now = Timestamp::UNIX_EPOCH;
+        let youngest = now - KEPT_AT_LEAST;
+        let prune = Prune::before_instant(youngest, now).unwrap();
+        assert_eq!(prune.before(), youngest);
+        let younger = youngest + SignedDuration::from_micros(1);
+        let later = now + SignedDuration::from_hours(1);
+        for young in [younger, now, later] {
+            assert_eq!(Prune::before_instant(young, now), None, "{young}");
+        }
+    }
 }

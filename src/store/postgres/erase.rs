@@ -13,7 +13,7 @@ use super::PostgresStore;
 use super::decisions::LOG_LOCK;
 use super::errors::store_error;
 use super::read::revision;
-use super::reseal::{EMPTY_REVISION, LOCK_LOG, SETTINGS};
+use super::reseal::{EMPTY_REVISION, LOCK, SETTINGS, UPKEEP_LOCK};
 use super::write::{PUT_BEGIN, PUT_KEY, PUT_LOCK, leads_text};
 use crate::store::encoding::{self, Contents};
 use crate::store::erase::{Asked, Found, Rows, Trace, erase};
@@ -101,6 +101,8 @@ impl PostgresStore {
         let mut transaction = beginning.await.map_err(error)?;
         let settings = sqlx::query(SETTINGS).execute(&mut *transaction);
         settings.await.map_err(error)?;
+        let lock = sqlx::query(LOCK).bind(UPKEEP_LOCK);
+        lock.execute(&mut *transaction).await.map_err(error)?;
         let (head, last): (i64, i64) = sqlx::query_as(PUT_LOCK)
             .fetch_one(&mut *transaction)
             .await
@@ -199,7 +201,7 @@ impl Rows for Work<'_> {
     }
 
     async fn lock_log(&mut self) -> Result<(), StoreError> {
-        let lock = sqlx::query(LOCK_LOG).bind(LOG_LOCK);
+        let lock = sqlx::query(LOCK).bind(LOG_LOCK);
         lock.execute(&mut *self.0).await.map(drop).map_err(error)
     }
 

@@ -13,6 +13,7 @@ mod erase;
 mod errors;
 mod line;
 mod open;
+mod prune;
 mod read;
 mod replica;
 mod reseal;
@@ -30,7 +31,8 @@ use sqlx::PgPool;
 
 use super::{
     ChangeEntry, Erase, Erased, Found, Freshness, NewDecision, NewRecord, PoolView, Progress,
-    RecordedDecision, Reseal, Resealed, Store, StoreError, Touched, Upkeep, Written,
+    Prunable, Prune, Pruned, RecordedDecision, Reseal, Resealed, Store, StoreError, Touched,
+    Upkeep, Written,
 };
 use crate::telemetry::metrics::label::Pool;
 
@@ -263,6 +265,18 @@ impl Upkeep for PostgresStore {
 
     async fn erase(&self, erase: &Erase, done: bool, at: Timestamp) -> Result<Erased, StoreError> {
         self.erase_traces(erase, done, at).await
+    }
+
+    async fn prune(
+        &self,
+        prune: Prune,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<Pruned, StoreError> {
+        super::prune::prune(self, prune, progress).await
+    }
+
+    async fn prunable(&self, prune: Prune) -> Result<Prunable, StoreError> {
+        super::prune::prunable(self, prune).await
     }
 }
 

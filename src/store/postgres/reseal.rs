@@ -66,7 +66,11 @@ WHERE record.kind = entry.kind::SMALLINT AND record.key = entry.key";
 const HANDLE: &str = "
 INSERT INTO handle (value, version) SELECT * FROM unnest($1::BYTEA[], $2::BIGINT[])";
 
-pub(super) const LOCK_LOG: &str = "SELECT pg_advisory_xact_lock($1)";
+pub(super) const LOCK: &str = "SELECT pg_advisory_xact_lock($1)";
+
+/// Number of the advisory lock among those who do upkeep, one after the other: "icpgkeep" in ASCII.
+/// It is taken first: who waits for it holds up nobody.
+pub(super) const UPKEEP_LOCK: i64 = 7_594_036_986_162_537_840;
 
 const POLICIES: &str = "SELECT DISTINCT policy FROM decision";
 
@@ -122,6 +126,8 @@ impl PostgresStore {
         let mut transaction = beginning.await.map_err(error)?;
         let settings = sqlx::query(SETTINGS).execute(&mut *transaction);
         settings.await.map_err(error)?;
+        let lock = sqlx::query(LOCK).bind(UPKEEP_LOCK);
+        lock.execute(&mut *transaction).await.map_err(error)?;
         let (head, last): (i64, i64) = sqlx::query_as(PUT_LOCK)
             .fetch_one(&mut *transaction)
             .await
@@ -138,7 +144,7 @@ impl PostgresStore {
         let versions = reseal_versions(&mut transaction, reseal.key, progress).await?;
         let mut counter = Counter::new(Stage::Decisions, progress);
         let mut decisions = reseal_log(&mut transaction, reseal.key, &mut counter).await?;
-        let lock = sqlx::query(LOCK_LOG).bind(LOG_LOCK);
+        let lock = sqlx::query(LOCK).bind(LOG_LOCK);
         lock.execute(&mut *transaction).await.map_err(error)?;
         decisions += reseal_log(&mut transaction, reseal.key, &mut counter).await?;
         for statement in [

@@ -14,6 +14,7 @@ mod decisions;
 mod erase;
 mod errors;
 mod open;
+mod prune;
 mod read;
 mod reseal;
 mod signs;
@@ -32,7 +33,8 @@ pub use backup::backup as backup_sqlite;
 
 use super::{
     ChangeEntry, Erase, Erased, Found, Freshness, NewDecision, NewRecord, PoolView, Progress,
-    RecordedDecision, Reseal, Resealed, Store, StoreError, Touched, Upkeep, Written,
+    Prunable, Prune, Pruned, RecordedDecision, Reseal, Resealed, Store, StoreError, Touched,
+    Upkeep, Written,
 };
 use crate::telemetry::metrics::label::Pool;
 
@@ -202,6 +204,18 @@ impl Upkeep for SqliteStore {
     async fn erase(&self, erase: &Erase, done: bool, at: Timestamp) -> Result<Erased, StoreError> {
         self.erase_traces(erase, done, at).await
     }
+
+    async fn prune(
+        &self,
+        prune: Prune,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<Pruned, StoreError> {
+        super::prune::prune(self, prune, progress).await
+    }
+
+    async fn prunable(&self, prune: Prune) -> Result<Prunable, StoreError> {
+        super::prune::prunable(self, prune).await
+    }
 }
 
 #[cfg(test)]
@@ -223,7 +237,8 @@ mod tests {
         let statements = read::STATEMENTS
             .into_iter()
             .chain(write::STATEMENTS)
-            .chain(decisions::STATEMENTS);
+            .chain(decisions::STATEMENTS)
+            .chain(prune::STATEMENTS);
         for statement in statements {
             let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
             let plan = sqlx::query(explain).fetch_all(&store.writer).await.unwrap();

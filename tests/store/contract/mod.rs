@@ -3,6 +3,7 @@
 
 mod follow;
 mod log;
+mod prune;
 mod records;
 mod upkeep;
 
@@ -15,6 +16,7 @@ use icpgate_policy::records::Record;
 
 pub(crate) use follow::*;
 pub(crate) use log::*;
+pub(crate) use prune::*;
 pub(crate) use records::*;
 pub(crate) use upkeep::*;
 
@@ -73,6 +75,9 @@ macro_rules! contract_suite {
             a_resealing_that_breaks_off_is_whole_or_not_there,
             a_person_is_erased,
             subjects_and_domains_are_erased,
+            old_decisions_are_pruned,
+            pruning_may_break_off_anywhere,
+            decisions_are_recorded_while_old_ones_are_pruned,
         );
     };
     ($fresh:path: $($case:ident,)+) => {

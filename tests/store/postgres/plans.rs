@@ -1,13 +1,15 @@
 //! Questions and writes read by keys, however many records there are.
 
-use icpgate::store::{Freshness, PostgresStore, Store as _};
+use icpgate::store::{
+    Freshness, KEPT_AT_LEAST, NewDecision, PostgresStore, Prune, Store as _, Upkeep as _,
+};
 use icpgate_policy::codes::RecordKind;
 use icpgate_policy::facts::Revision;
 use sqlx::postgres::PgConnection;
 
 use super::{PostgresDatabase, fresh};
 use crate::samples::{
-    access, at, credit_code, decision, licence, named, new, registration, service, subject,
+    access, at, content, credit_code, decision, licence, named, new, registration, service, subject,
 };
 
 const NUMBERS: u32 = 3_000;
@@ -79,6 +81,11 @@ async fn nothing_reads_a_table_that_grows() {
     }
     let decisions = (0..2_000).map(|number| decision(&format!("d{number}"), Some("o"), at(0)));
     store.record_decisions(decisions.collect()).await.unwrap();
+    let old = (0..100).map(|number| NewDecision {
+        facts: content(&format!("facts {number}")),
+        ..decision(&format!("old{number}"), Some("o"), at(-1))
+    });
+    store.record_decisions(old.collect()).await.unwrap();
     let head = store.head().await.unwrap();
     store.close().await;
 
@@ -134,6 +141,15 @@ async fn nothing_reads_a_table_that_grows() {
         assert_eq!(written.accepted, 400);
     });
     few("a put of many", bulk.await, 2_500);
+    let pruned = reads(&database, async |store| {
+        let now = at(0) + KEPT_AT_LEAST;
+        let prune = Prune::before_instant(at(0), now).unwrap();
+        let would = store.prunable(prune).await.unwrap();
+        let done = store.prune(prune, &|_| {}).await.unwrap();
+        assert_eq!((would.decisions, done.decisions), (100, 100));
+        assert_eq!((done.orders, done.contents), (100, 100));
+    });
+    few("prune", pruned.await, 1_000);
     let others = reads(&database, async |store| {
         store.ping().await.unwrap();
         store.counts().await.unwrap();

@@ -1,15 +1,19 @@
 //! Upkeep beside processes that go on.
 
-use icpgate::store::{NewRecord, Reseal, Store as _, StoreError, Upkeep as _};
+use std::time::Duration;
+
+use icpgate::store::{
+    KEPT_AT_LEAST, NewDecision, NewRecord, Prune, Reseal, Store as _, StoreError, Upkeep as _,
+};
 use icpgate_policy::facts::Facts;
 use icpgate_policy::identity::Resealer;
 use icpgate_policy::records::{Record, RecordDomain, Registration};
 use icpgate_policy::request::Profile;
 
-use super::fresh;
+use super::{execute, fresh};
 use crate::chain;
 use crate::contract::{Engine as _, NEXT, decided, profile};
-use crate::samples::{at, new};
+use crate::samples::{at, content, decision, new};
 
 /// Records that take a while.
 const MANY: u32 = 5_000;
@@ -73,4 +77,78 @@ async fn decisions_that_come_while_the_store_is_sealed_anew_are_sealed_too() {
         let question: Profile = postcard::from_bytes(&decision.profile).unwrap();
         assert_eq!(question, asked(&two), "{id}");
     }
+}
+
+/// Long enough to see that something waits.
+const WAITS: Duration = Duration::from_millis(500);
+
+/// Removes what was recorded before the tenth second.
+fn old() -> Prune {
+    Prune::before_instant(at(10), at(10) + KEPT_AT_LEAST).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn contents_that_somebody_is_about_to_refer_to_stay() {
+    let database = fresh().await;
+    let store = database.store().await;
+    let recorded = |id: &str, second: i64| NewDecision {
+        facts: content("shared"),
+        ..decision(id, None, at(second))
+    };
+    store
+        .record_decisions(vec![recorded("old", 1)])
+        .await
+        .unwrap();
+    // As somebody who records: he found the contents there, and has not referred to them yet.
+    let mut recording = database.raw().await;
+    for sql in [
+        "BEGIN",
+        "SELECT pg_advisory_xact_lock_shared(29664206977265511)",
+        "INSERT INTO content SELECT facts, 'shared' FROM decision ON CONFLICT DO NOTHING",
+    ] {
+        execute(&mut recording, sql).await;
+    }
+    let mut pruning = store.prune(old(), &|_| {});
+    let waited = tokio::time::timeout(WAITS, &mut pruning).await;
+    assert!(waited.is_err(), "it does not wait: {waited:?}");
+    for sql in [
+        "INSERT INTO decision SELECT 'young', 'answer young', profile, facts, policy, decided_at,
+         recorded_at + 60000000 FROM decision",
+        "COMMIT",
+    ] {
+        execute(&mut recording, sql).await;
+    }
+    let done = pruning.await.unwrap();
+    assert_eq!((done.decisions, done.contents), (1, 0));
+    let young = store.decision("young").await.unwrap().unwrap();
+    assert_eq!(young.facts, b"shared");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn decisions_are_recorded_while_pruning_waits_for_other_upkeep() {
+    let database = fresh().await;
+    let (store, beside) = (database.store().await, database.store().await);
+    let old_one = decision("old", Some("order"), at(1));
+    store.record_decisions(vec![old_one]).await.unwrap();
+    // As a resealing, which holds rows that it has sealed anew.
+    let mut resealing = database.raw().await;
+    for sql in [
+        "BEGIN",
+        "SELECT pg_advisory_xact_lock(7594036986162537840)",
+        "UPDATE decision SET profile = 'sealed anew'",
+    ] {
+        execute(&mut resealing, sql).await;
+    }
+    let mut pruning = store.prune(old(), &|_| {});
+    let waited = tokio::time::timeout(WAITS, &mut pruning).await;
+    assert!(waited.is_err(), "it does not wait: {waited:?}");
+    let recording = beside.record_decisions(vec![decision("young", None, at(20))]);
+    let recorded = tokio::time::timeout(WAITS, recording).await;
+    recorded.expect("recording waits too").unwrap();
+    // Longer than a batch waits: it is tried again.
+    let waited = tokio::time::timeout(Duration::from_secs(7), &mut pruning).await;
+    assert!(waited.is_err(), "it gave up: {waited:?}");
+    execute(&mut resealing, "COMMIT").await;
+    assert_eq!(pruning.await.unwrap().decisions, 1);
+    assert!(beside.decision("young").await.unwrap().is_some());
 }
