@@ -297,7 +297,7 @@ fn completions_know_the_commands() {
         let output = icpgate(&["completions", shell]);
         assert_eq!(output.status.code(), Some(0), "{shell}");
         let script = stdout(&output);
-        for word in ["serve", "check", "doctor", "outside-mainland"] {
+        for word in ["serve", "check", "doctor", "prune", "outside-mainland"] {
             assert!(script.contains(word), "{shell}: {word}");
         }
     }

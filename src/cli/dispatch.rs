@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::config::ConfigCommand;
+use super::decisions::{DecisionsArgs, DecisionsCommand};
 use super::exit::{self, Failure, OrExit as _};
 use super::policy::PolicyCommand;
 use super::{
-    Cli, Command, backup, canary, check, completions, config, doctor, erase, generate, health,
-    import, keys, number, output, policy, remote,
+    Cli, Command, backup, canary, check, completions, config, decisions, doctor, erase, generate,
+    health, import, keys, number, output, policy, remote,
 };
 use crate::bootstrap::{self, Parts};
 use crate::clock::Clock;
@@ -38,6 +41,7 @@ pub async fn dispatch(cli: &Cli, clock: Arc<dyn Clock>) -> Result<u8, Failure> {
             ConfigCommand::Default => config::print_default(),
             ConfigCommand::Docs => config::print_docs(),
         },
+        Command::Decisions(args) => prune(cli, args, clock.now()).await,
         Command::Doctor(args) => {
             let checks = doctor::checks(&load(&cli.inputs()), clock.now()).await;
             doctor::report(&checks, args.output)
@@ -121,6 +125,19 @@ pub async fn dispatch(cli: &Cli, clock: Arc<dyn Clock>) -> Result<u8, Failure> {
             Ok(exit::SUCCESS)
         }
     }
+}
+
+async fn prune(cli: &Cli, args: &DecisionsArgs, now: Timestamp) -> Result<u8, Failure> {
+    let DecisionsCommand::Prune(args) = &args.command;
+    let prune = decisions::which(args, now)?;
+    let config = with_log(cli)?;
+    let keys = bootstrap::Keys::read(&config.privacy.key_file).or_exit(exit::IO)?;
+    // What a timer starts makes no store and migrates none.
+    let opened = bootstrap::open_store(&config, false, &keys).await;
+    let (store, _) = opened.or_exit(exit::IO)?;
+    let code = decisions::prune(args, prune, &*store).await;
+    store.close().await;
+    code
 }
 
 /// The server to ask, and what to show to it.

@@ -260,7 +260,8 @@ fn show(form: Output, file: &Path, keys: &Keys, in_force: Option<usize>) -> Resu
     output::print(&text)
 }
 
-fn spinner() -> ProgressBar {
+/// Shows that work goes on, on a terminal.
+pub(super) fn spinner() -> ProgressBar {
     let target = if std::io::stderr().is_terminal() {
         ProgressDrawTarget::stderr()
     } else {

@@ -10,6 +10,7 @@ pub mod canary;
 pub mod check;
 pub mod completions;
 pub mod config;
+pub mod decisions;
 pub mod doctor;
 pub mod erase;
 pub mod exit;
@@ -86,6 +87,8 @@ pub enum Command {
     Import(import::ImportArgs),
     /// Tell what is held about a person, and erase it
     Erase(Box<erase::EraseArgs>),
+    /// Remove recorded decisions that need no longer be kept
+    Decisions(decisions::DecisionsArgs),
     /// Write the records of an invented registry, for load tests
     Generate(generate::GenerateArgs),
     /// Copy the store into a file, beside a running server

@@ -1,5 +1,7 @@
 //! Values of flags: the contract's names in any case, with dashes or underscores.
 
+use std::time::Duration;
+
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use icpgate_policy::codes::{
@@ -7,6 +9,8 @@ use icpgate_policy::codes::{
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
+
+use crate::config::Setting as _;
 
 /// Reads a member of a closed set.
 #[derive(Clone)]
@@ -103,14 +107,24 @@ pub(super) fn instant(text: &str) -> Result<Timestamp, String> {
     if let Ok(instant) = text.parse() {
         return Ok(instant);
     }
-    let day: Option<Date> = text
-        .parse()
+    day(text)
         .ok()
-        .filter(|_| text.len() == "YYYY-MM-DD".len());
-    day.and_then(|day| jiff::tz::offset(8).to_timestamp(day.at(0, 0, 0, 0)).ok())
+        .and_then(|day| jiff::tz::offset(8).to_timestamp(day.at(0, 0, 0, 0)).ok())
         .ok_or_else(|| {
             "give a day (`2026-11-22`, Beijing) or an instant (`2026-11-22T08:00:00Z`)".to_owned()
         })
+}
+
+/// Reads a day such as `2026-11-22`.
+pub(super) fn day(text: &str) -> Result<Date, String> {
+    let day = text.parse().ok();
+    day.filter(|_| text.len() == "YYYY-MM-DD".len())
+        .ok_or_else(|| "give a day, such as `2026-11-22`".to_owned())
+}
+
+/// Reads a span as the configuration has them.
+pub(super) fn span(text: &str) -> Result<Duration, String> {
+    Duration::read(text).ok_or_else(|| format!("give {}", Duration::EXPECTED))
 }
 
 /// Reads `KEY=VALUE`.

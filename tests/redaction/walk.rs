@@ -303,6 +303,10 @@ impl World {
                 (0, format!("keys list --output {form}")),
                 (
                     0,
+                    format!("decisions prune --older-than 400d --output {form}"),
+                ),
+                (
+                    0,
                     format!("erase --subject-number 京ICP备2024998001号 --output {form}"),
                 ),
                 (
