@@ -25,6 +25,10 @@ pub(super) const SAMPLE: u32 = 500;
 /// indexes (160; measured with 600 thousand in PostgreSQL).
 const ROW: u64 = 300;
 
+/// Behind the digest of every policy. They are gone through from the last to the first: so the newest
+/// decision of each is met, and not what an index still holds of the oldest, which have gone.
+const BEHIND_ALL: [u8; 33] = [0xff; 33];
+
 /// Least rest between two batches; where one took longer, the rest is as long as it took, so that at
 /// least half the time belongs to those who record. Whoever waits for the lock of an SQLite file in
 /// another process looks every tenth of a second at least.
@@ -68,8 +72,8 @@ pub(super) struct Counted {
 
 /// The batches of an engine.
 pub(super) trait Batches {
-    /// The first policy behind one, of those that decisions refer to.
-    fn policy_after(
+    /// The last policy before one, of those that decisions refer to.
+    fn policy_before(
         &self,
         policy: &[u8],
     ) -> impl Future<Output = Result<Option<Vec<u8>>, StoreError>> + Send;
@@ -92,8 +96,8 @@ pub(super) async fn prune(
 ) -> Result<Pruned, StoreError> {
     let mut pruned = Pruned::default();
     let mut span = Span::default();
-    let mut policy = Vec::new();
-    while let Some(next) = batches.policy_after(&policy).await? {
+    let mut policy = BEHIND_ALL.to_vec();
+    while let Some(next) = batches.policy_before(&policy).await? {
         policy = next;
         let mut from = i64::MIN;
         loop {
@@ -145,8 +149,8 @@ async fn patiently(batches: &impl Batches, place: Place<'_>) -> Result<Batch, St
 pub(super) async fn prunable(batches: &impl Batches, prune: Prune) -> Result<Prunable, StoreError> {
     let mut prunable = Prunable::default();
     let mut span = Span::default();
-    let mut policy = Vec::new();
-    while let Some(next) = batches.policy_after(&policy).await? {
+    let mut policy = BEHIND_ALL.to_vec();
+    while let Some(next) = batches.policy_before(&policy).await? {
         policy = next;
         let place = Place {
             policy: &policy,

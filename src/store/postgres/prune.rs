@@ -22,16 +22,23 @@ use super::write::PUT_BEGIN;
 use crate::store::StoreError;
 use crate::store::prune::{ASKERS, Batch, Batches, Counted, DECISIONS, Place, SAMPLE};
 
-/// Settings of a batch. Whoever records waits behind a batch that waits, so it gives up soon. And plans
-/// keep to single rows: a set of all rows of a policy, to find that there is one, would be large.
+/// Settings of a batch. The first of a run goes through all that the index still holds of what the run
+/// before has removed, which takes as long as it does where nothing was vacuumed since. Whoever records
+/// waits behind a batch that waits, so that one gives up soon. And plans keep to single rows: a set of
+/// all rows of a policy, to find that there is one, would be large.
 const PRUNE_SETTINGS: &str = "
-SELECT set_config('lock_timeout', '5s', TRUE), set_config('enable_bitmapscan', 'off', TRUE)";
+SELECT set_config('statement_timeout', '0', TRUE), set_config('lock_timeout', '5s', TRUE),
+    set_config('enable_bitmapscan', 'off', TRUE)";
+
+/// From here on others wait.
+const PRUNE_LOCK: &str = "
+SELECT set_config('statement_timeout', '15s', TRUE), pg_advisory_xact_lock($1)";
 
 /// Counting goes through an index, which takes as long as there is to count.
 const PRUNE_COUNT_SETTINGS: &str = "SELECT set_config('statement_timeout', '0', TRUE)";
 
 const PRUNE_POLICY: &str = "
-SELECT policy FROM decision WHERE policy > $1 ORDER BY policy LIMIT 1";
+SELECT policy FROM decision WHERE policy < $1 ORDER BY policy DESC, recorded_at DESC LIMIT 1";
 
 const PRUNE_PAGE: &str = "
 SELECT decision_id, recorded_at, facts FROM decision
@@ -74,7 +81,7 @@ FROM (SELECT answer, profile FROM decision
     LIMIT $4) AS oldest";
 
 impl Batches for PostgresStore {
-    async fn policy_after(&self, policy: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    async fn policy_before(&self, policy: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         sqlx::query_scalar(PRUNE_POLICY)
             .bind(policy)
             .fetch_optional(&self.writer)
@@ -140,7 +147,7 @@ async fn remove(connection: &mut PgConnection, place: Place<'_>) -> Result<Batch
         return Ok(Batch::default());
     };
     let recorded = Some((first.1, last.1));
-    let lock = sqlx::query(LOCK).bind(LOG_LOCK);
+    let lock = sqlx::query(PRUNE_LOCK).bind(LOG_LOCK);
     lock.execute(&mut *connection).await?;
     let ids: Vec<&str> = page.iter().map(|(id, ..)| id.as_str()).collect();
     let orders = sqlx::query(PRUNE_ORDERS).bind(&ids).bind(i64::from(ASKERS));

@@ -10,7 +10,7 @@ use crate::store::prune::{ASKERS, Batch, Batches, Counted, DECISIONS, Place, SAM
 use crate::store::{StoreError, encoding};
 
 const PRUNE_POLICY: &str = "
-SELECT policy FROM decision WHERE policy > ?1 ORDER BY policy LIMIT 1";
+SELECT policy FROM decision WHERE policy < ?1 ORDER BY policy DESC LIMIT 1";
 
 const PRUNE_PAGE: &str = "
 SELECT decision_id, recorded_at, facts FROM decision
@@ -70,7 +70,7 @@ pub(super) const STATEMENTS: [&str; 7] = [
 ];
 
 impl Batches for SqliteStore {
-    async fn policy_after(&self, policy: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    async fn policy_before(&self, policy: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         sqlx::query_scalar(PRUNE_POLICY)
             .bind(policy)
             .fetch_optional(&self.readers)
