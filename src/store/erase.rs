@@ -103,7 +103,8 @@ pub(super) trait Rows {
         answer: Vec<u8>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Writes the question of a decision and empties its facts.
+    /// Writes the question of a decision and empties its facts; what they were goes where no other
+    /// decision refers to it.
     fn set_question(
         &mut self,
         decision_id: &str,

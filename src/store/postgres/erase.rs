@@ -12,6 +12,7 @@ use sqlx::postgres::PgConnection;
 use super::PostgresStore;
 use super::decisions::LOG_LOCK;
 use super::errors::store_error;
+use super::prune::PRUNE_CONTENTS;
 use super::read::revision;
 use super::reseal::{EMPTY_REVISION, LOCK, SETTINGS, UPKEEP_LOCK};
 use super::write::{PUT_BEGIN, PUT_KEY, PUT_LOCK, leads_text};
@@ -85,6 +86,8 @@ const SET_ANSWER: &str = "UPDATE decision SET answer = $2 WHERE decision_id = $1
 
 const NO_FACTS: &str = "
 INSERT INTO content (digest, bytes) VALUES ($1, '') ON CONFLICT (digest) DO NOTHING";
+
+const FACTS: &str = "SELECT facts FROM decision WHERE decision_id = $1";
 
 const SET_QUESTION: &str = "UPDATE decision SET profile = $2, facts = $3 WHERE decision_id = $1";
 
@@ -243,12 +246,18 @@ impl Rows for Work<'_> {
         profile: Vec<u8>,
     ) -> Result<(), StoreError> {
         let nothing = blake3::hash(b"");
+        let facts: Vec<u8> = sqlx::query_scalar(FACTS)
+            .bind(decision_id)
+            .fetch_one(&mut *self.0)
+            .await
+            .map_err(error)?;
         for query in [
             sqlx::query(NO_FACTS).bind(&nothing.as_bytes()[..]),
             sqlx::query(SET_QUESTION)
                 .bind(decision_id)
                 .bind(profile)
                 .bind(&nothing.as_bytes()[..]),
+            sqlx::query(PRUNE_CONTENTS).bind(vec![facts]),
         ] {
             query.execute(&mut *self.0).await.map_err(error)?;
         }

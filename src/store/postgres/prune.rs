@@ -61,7 +61,7 @@ const PRUNE: &str = "DELETE FROM decision WHERE decision_id = ANY ($1::TEXT[])";
 /// Each digest is asked for in both places, as the foreign keys do. Of a policy the newest decision is
 /// looked for: the oldest ones have just gone, and the index would be gone through along all that it
 /// still holds of them.
-const PRUNE_CONTENTS: &str = "
+pub(super) const PRUNE_CONTENTS: &str = "
 DELETE FROM content
 WHERE digest = ANY ($1::BYTEA[])
     AND (SELECT TRUE FROM decision WHERE decision.facts = content.digest LIMIT 1) IS NULL

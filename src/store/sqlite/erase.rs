@@ -6,6 +6,7 @@ use sqlx::Connection as _;
 use sqlx::sqlite::SqliteConnection;
 
 use super::SqliteStore;
+use super::prune::PRUNE_CONTENTS;
 use super::read::revision;
 use super::write::{PUT_HEAD, PUT_REVISION, leads_json};
 use crate::store::encoding::{self, Contents};
@@ -77,6 +78,8 @@ const SET_ANSWER: &str = "UPDATE decision SET answer = ?2 WHERE decision_id = ?1
 
 const NO_FACTS: &str = "
 INSERT INTO content (digest, bytes) VALUES (?1, x'') ON CONFLICT (digest) DO NOTHING";
+
+const FACTS: &str = "SELECT facts FROM decision WHERE decision_id = ?1";
 
 const SET_QUESTION: &str = "UPDATE decision SET profile = ?2, facts = ?3 WHERE decision_id = ?1";
 
@@ -241,12 +244,18 @@ impl<E: Fn(sqlx::Error) -> StoreError + Sync> Rows for Work<'_, E> {
         profile: Vec<u8>,
     ) -> Result<(), StoreError> {
         let nothing = blake3::hash(b"");
+        let facts: Vec<u8> = sqlx::query_scalar(FACTS)
+            .bind(decision_id)
+            .fetch_one(&mut *self.connection)
+            .await
+            .map_err(self.error)?;
         for query in [
             sqlx::query(NO_FACTS).bind(&nothing.as_bytes()[..]),
             sqlx::query(SET_QUESTION)
                 .bind(decision_id)
                 .bind(profile)
                 .bind(&nothing.as_bytes()[..]),
+            sqlx::query(PRUNE_CONTENTS).bind(json(&[facts])),
         ] {
             let done = query.execute(&mut *self.connection).await;
             done.map_err(self.error)?;

@@ -40,7 +40,7 @@ const PRUNE: &str = "
 DELETE FROM decision WHERE decision_id IN (SELECT value FROM json_each(?1))";
 
 /// Takes a JSON array of hexadecimal digests. Each is asked for in both places, as the foreign keys do.
-const PRUNE_CONTENTS: &str = "
+pub(super) const PRUNE_CONTENTS: &str = "
 DELETE FROM content
 WHERE digest IN (SELECT unhex(value) FROM json_each(?1))
     AND NOT EXISTS (SELECT 1 FROM decision WHERE decision.facts = content.digest)

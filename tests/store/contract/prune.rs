@@ -1,16 +1,19 @@
-//! Removing decisions that were recorded long ago.
+//! Removing decisions that were recorded long ago, and contents that nothing refers to any more.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use icpgate::store::{
-    Aged, KEPT_AT_LEAST, NewDecision, Progress, Prunable, Prune, Pruned, Store, StoreError, Upkeep,
+    Aged, Erase, KEPT_AT_LEAST, NewDecision, Progress, Prunable, Prune, Pruned, Store, StoreError,
+    Upkeep, Whom,
 };
+use icpgate_policy::identity::CertificateKind;
 use jiff::Timestamp;
 
-use super::Engine;
-use crate::samples::{at, called, content, decision};
+use super::{Engine, profile};
+use crate::chain;
+use crate::samples::{at, called, certificate, content, decision};
 
 /// Decisions of the old time: several batches.
 const MANY: u32 = 2_500;
@@ -236,4 +239,38 @@ pub(crate) async fn decisions_are_recorded_while_old_ones_are_pruned(engine: &im
     assert_eq!(prune(&*pruning).await, Pruned::default());
     assert!(!holds(engine, &facts(2)).await, "of an old one alone");
     assert!(holds(engine, &facts(3)).await);
+}
+
+pub(crate) async fn facts_of_an_erased_question_go_with_the_last_decision(engine: &impl Engine) {
+    let store = engine.upkeep("5eed").await.unwrap();
+    let her = certificate(CertificateKind::ResidentId, "11010519491231002X");
+    // Of somebody else; each has a source of its own.
+    let facts = |source: &str| {
+        let mut facts = chain::facts(&chain::one());
+        for registration in &mut std::sync::Arc::make_mut(&mut facts.name).registrations {
+            registration.provenance.source = source.into();
+        }
+        facts
+    };
+    let (own, shared) = (facts("source alone"), facts("source of both"));
+    let asked = || profile(Some(her.clone()));
+    let recorded = vec![
+        super::decided("alone", &own, &asked()),
+        super::decided("both", &shared, &asked()),
+        super::decided("other", &shared, &profile(None)),
+    ];
+    store.record_decisions(recorded).await.unwrap();
+    let erase = Erase {
+        whom: Whom::Person(her),
+        provider_blocks: false,
+    };
+    let done = store.erase(&erase, true, at(50)).await.unwrap();
+    assert_eq!(done.decisions, 2);
+    for id in ["alone", "both"] {
+        assert!(store.decision(id).await.unwrap().unwrap().facts.is_empty());
+    }
+    let other = store.decision("other").await.unwrap().unwrap();
+    assert_eq!(other.facts, postcard::to_stdvec(&shared).unwrap());
+    assert!(!holds(engine, "source alone").await);
+    assert!(holds(engine, "source of both").await);
 }
