@@ -137,6 +137,8 @@ pub fn which(args: &PruneArgs, now: Timestamp) -> Result<Prune, Failure> {
     if let Some(span) = args.older_than {
         let before = SignedDuration::try_from(span).ok();
         let before = before.and_then(|span| now.checked_sub(span).ok());
+        // Whole seconds are easier to read.
+        let before = before.and_then(|before| Timestamp::from_second(before.as_second()).ok());
         let prune = before.and_then(|before| Prune::before_instant(before, now));
         return prune.ok_or_else(|| {
             usage(format!(
@@ -276,7 +278,7 @@ mod tests {
             output: Output::Table,
         };
         // The last minute of a day in Beijing.
-        let now = "2026-11-22T15:59:00Z".parse().unwrap();
+        let now = "2026-11-22T15:59:00.25Z".parse().unwrap();
         match which(&args, now) {
             Ok(prune) => Ok(prune.before()),
             Err(failure) => {
