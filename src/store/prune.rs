@@ -13,13 +13,14 @@ use super::StoreError;
 use super::upkeep::{Aged, Progress, Prunable, Prune, Pruned, Stage};
 
 /// Most decisions that go in one transaction. Recording waits that long: some tens of milliseconds.
-pub(super) const DECISIONS: u32 = 1000;
+const DECISIONS: u32 = 1000;
 
-/// Most orders and callers that go in one transaction; of a decision that has more they go before it.
+/// Most orders and callers that go in one transaction. Where some decisions have more, fewer decisions go;
+/// of one that has more by itself they go before it.
 pub(super) const ASKERS: u32 = 4000;
 
 /// Oldest decisions whose size is looked at, for each policy.
-pub(super) const SAMPLE: u32 = 500;
+const SAMPLE: u32 = 500;
 
 /// Octets of a row of a decision beside its answer and its question (140), with its places in three
 /// indexes (160; measured with 600 thousand in PostgreSQL).
@@ -46,6 +47,8 @@ pub(super) struct Place<'p> {
     /// have left in an index.
     pub(super) from: i64,
     pub(super) before: i64,
+    /// Most decisions at once.
+    pub(super) most: u32,
 }
 
 /// What went in one transaction.
@@ -59,6 +62,19 @@ pub(super) struct Batch {
     pub(super) recorded: Option<(i64, i64)>,
     /// Whether there may be more.
     pub(super) more: bool,
+    /// Nothing went: these decisions have more orders and callers than may go at once.
+    pub(super) crowded: bool,
+}
+
+impl Batch {
+    /// Of which nothing went.
+    pub(super) fn crowded() -> Self {
+        Self {
+            more: true,
+            crowded: true,
+            ..Self::default()
+        }
+    }
 }
 
 /// Decisions of one policy that would go.
@@ -81,7 +97,7 @@ pub(super) trait Batches {
     /// Removes the oldest decisions of a place.
     fn remove(&self, place: Place<'_>) -> impl Future<Output = Result<Batch, StoreError>> + Send;
 
-    /// Counts the decisions of a place.
+    /// Counts the decisions of a place, and looks at the size of the oldest.
     fn count(&self, place: Place<'_>) -> impl Future<Output = Result<Counted, StoreError>> + Send;
 }
 
@@ -100,12 +116,14 @@ pub(super) async fn prune(
     while let Some(next) = batches.policy_before(&policy).await? {
         policy = next;
         let mut from = i64::MIN;
+        let mut most = DECISIONS;
         loop {
             let began = tokio::time::Instant::now();
             let place = Place {
                 policy: &policy,
                 from,
                 before: prune.before().as_microsecond(),
+                most,
             };
             let batch = patiently(batches, place).await?;
             pruned.decisions += batch.decisions;
@@ -113,6 +131,11 @@ pub(super) async fn prune(
             pruned.callers += batch.callers;
             pruned.contents += batch.contents;
             span.add(batch.recorded);
+            most = if batch.crowded {
+                (most / 4).max(1)
+            } else {
+                (most * 2).min(DECISIONS)
+            };
             from = batch.recorded.map_or(from, |(_, last)| last);
             progress(Progress {
                 stage: Stage::Decisions,
@@ -156,6 +179,7 @@ pub(super) async fn prunable(batches: &impl Batches, prune: Prune) -> Result<Pru
             policy: &policy,
             from: i64::MIN,
             before: prune.before().as_microsecond(),
+            most: SAMPLE,
         };
         let counted = batches.count(place).await?;
         let (octets, rows) = counted.sample;

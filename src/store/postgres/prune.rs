@@ -20,7 +20,7 @@ use super::errors::store_error;
 use super::reseal::{LOCK, UPKEEP_LOCK};
 use super::write::PUT_BEGIN;
 use crate::store::StoreError;
-use crate::store::prune::{ASKERS, Batch, Batches, Counted, DECISIONS, Place, SAMPLE};
+use crate::store::prune::{ASKERS, Batch, Batches, Counted, Place};
 
 /// Settings of a batch. The first of a run goes through all that the index still holds of what the run
 /// before has removed, which takes as long as it does where nothing was vacuumed since. Whoever records
@@ -95,6 +95,10 @@ impl Batches for PostgresStore {
         let beginning = connection.begin_with(PUT_BEGIN);
         let mut transaction = beginning.await.map_err(error)?;
         let batch = remove(&mut transaction, place).await.map_err(error)?;
+        if batch.crowded {
+            transaction.rollback().await.map_err(error)?;
+            return Ok(Batch::crowded());
+        }
         transaction.commit().await.map_err(error)?;
         Ok(batch)
     }
@@ -115,7 +119,7 @@ impl Batches for PostgresStore {
             .bind(place.policy)
             .bind(place.from)
             .bind(place.before)
-            .bind(i64::from(SAMPLE))
+            .bind(i64::from(place.most))
             .fetch_one(&mut *transaction)
             .await
             .map_err(error)?;
@@ -140,7 +144,7 @@ async fn remove(connection: &mut PgConnection, place: Place<'_>) -> Result<Batch
         .bind(place.policy)
         .bind(place.from)
         .bind(place.before)
-        .bind(i64::from(DECISIONS))
+        .bind(i64::from(place.most))
         .fetch_all(&mut *connection)
         .await?;
     let (Some(first), Some(last)) = (page.first(), page.last()) else {
@@ -162,6 +166,7 @@ async fn remove(connection: &mut PgConnection, place: Place<'_>) -> Result<Batch
         ..Batch::default()
     };
     if orders + callers >= u64::from(ASKERS) {
+        batch.crowded = page.len() > 1;
         return Ok(batch);
     }
     let gone = sqlx::query(PRUNE).bind(&ids);
@@ -171,6 +176,6 @@ async fn remove(connection: &mut PgConnection, place: Place<'_>) -> Result<Batch
     let gone = sqlx::query(PRUNE_CONTENTS).bind(contents);
     batch.contents = gone.execute(&mut *connection).await?.rows_affected();
     batch.recorded = recorded;
-    batch.more = page.len() >= DECISIONS as usize;
+    batch.more = page.len() >= place.most as usize;
     Ok(batch)
 }

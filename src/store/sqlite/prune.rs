@@ -6,7 +6,7 @@
 use sqlx::sqlite::SqliteConnection;
 
 use super::SqliteStore;
-use crate::store::prune::{ASKERS, Batch, Batches, Counted, DECISIONS, Place, SAMPLE};
+use crate::store::prune::{ASKERS, Batch, Batches, Counted, Place};
 use crate::store::{StoreError, encoding};
 
 const PRUNE_POLICY: &str = "
@@ -83,6 +83,10 @@ impl Batches for SqliteStore {
         let beginning = self.writer.begin_with("BEGIN IMMEDIATE");
         let mut transaction = beginning.await.map_err(&error)?;
         let batch = remove(&mut transaction, place).await.map_err(&error)?;
+        if batch.crowded {
+            transaction.rollback().await.map_err(&error)?;
+            return Ok(Batch::crowded());
+        }
         transaction.commit().await.map_err(&error)?;
         Ok(batch)
     }
@@ -100,7 +104,7 @@ impl Batches for SqliteStore {
             .bind(place.policy)
             .bind(place.from)
             .bind(place.before)
-            .bind(SAMPLE)
+            .bind(place.most)
             .fetch_one(&self.readers)
             .await
             .map_err(&error)?;
@@ -117,7 +121,7 @@ async fn remove(connection: &mut SqliteConnection, place: Place<'_>) -> Result<B
         .bind(place.policy)
         .bind(place.from)
         .bind(place.before)
-        .bind(DECISIONS)
+        .bind(place.most)
         .fetch_all(&mut *connection)
         .await?;
     let (Some(first), Some(last)) = (page.first(), page.last()) else {
@@ -138,6 +142,7 @@ async fn remove(connection: &mut SqliteConnection, place: Place<'_>) -> Result<B
         ..Batch::default()
     };
     if orders + callers >= u64::from(ASKERS) {
+        batch.crowded = page.len() > 1;
         return Ok(batch);
     }
     let gone = sqlx::query(PRUNE).bind(&ids);
@@ -152,6 +157,6 @@ async fn remove(connection: &mut SqliteConnection, place: Place<'_>) -> Result<B
     let gone = sqlx::query(PRUNE_CONTENTS).bind(contents);
     batch.contents = gone.execute(&mut *connection).await?.rows_affected();
     batch.recorded = recorded;
-    batch.more = page.len() >= DECISIONS as usize;
+    batch.more = page.len() >= place.most as usize;
     Ok(batch)
 }

@@ -78,6 +78,7 @@ macro_rules! contract_suite {
             old_decisions_are_pruned,
             pruning_may_break_off_anywhere,
             decisions_are_recorded_while_old_ones_are_pruned,
+            crowded_decisions_are_pruned_whole,
             facts_of_an_erased_question_go_with_the_last_decision,
         );
     };

@@ -241,6 +241,36 @@ pub(crate) async fn decisions_are_recorded_while_old_ones_are_pruned(engine: &im
     assert!(holds(engine, &facts(3)).await);
 }
 
+/// Where orders are many, fewer decisions go at once, and each whole.
+pub(crate) async fn crowded_decisions_are_pruned_whole(engine: &impl Engine) {
+    let store = engine.upkeep("5eed").await.unwrap();
+    // Ten orders for each, so that the first attempts are for too many.
+    for orders in 0..10 {
+        let some = (0..1_500).map(|number| {
+            let order = format!("order {orders}");
+            decision(&format!("d{number}"), Some(&order), at(number))
+        });
+        store.record_decisions(some.collect()).await.unwrap();
+    }
+    let done = Mutex::new(0);
+    let told = |progress: Progress| *done.lock().unwrap() = progress.done;
+    let work = store.prune(old(), &told);
+    let _ = tokio::time::timeout(Duration::from_millis(700), work).await;
+    let first = *done.lock().unwrap();
+    let mut left = 0;
+    for number in 0..1_500 {
+        if let Some(recorded) = store.decision(&format!("d{number}")).await.unwrap() {
+            assert_eq!(recorded.orders.len(), 10, "d{number}");
+            left += 1;
+        }
+    }
+    let rest = prune(&*store).await;
+    assert_eq!(rest.orders, rest.decisions * 10);
+    // Those from the thousandth second on are young.
+    assert_eq!(rest.decisions + 500, left);
+    assert!(first + rest.decisions <= 1_000);
+}
+
 pub(crate) async fn facts_of_an_erased_question_go_with_the_last_decision(engine: &impl Engine) {
     let store = engine.upkeep("5eed").await.unwrap();
     let her = certificate(CertificateKind::ResidentId, "11010519491231002X");
