@@ -89,9 +89,8 @@ struct Told {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase", untagged)]
+#[serde(untagged)]
 enum More {
-    #[serde(rename_all = "camelCase")]
     Done {
         orders: u64,
         callers: u64,
