@@ -399,14 +399,24 @@ async fn a_killed_resealing_changes_nothing(place: &Place, busy: impl AsyncFn() 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_resealing_changes_nothing_in_sqlite() {
+    use sqlx::{Connection as _, Executor as _};
+    /// Looks at which it holds the lock of the writer, until some of it was written.
+    const LOOKS: u32 = 20;
     let place = Place::sqlite();
-    let data = place.folder.path().join("icpgate-data");
-    // The file of the write-ahead log is gone while nobody has the store open.
+    let file = place.folder.path().join("icpgate-data/icpgate.sqlite");
+    let held = std::cell::Cell::new(0);
+    // Written pages are in the memory of the process until it commits; the lock shows before.
     let busy = async || {
-        let files = std::fs::read_dir(&data).into_iter().flatten().flatten();
-        let logs = files.filter(|file| file.file_name().to_string_lossy().ends_with("-wal"));
-        logs.filter_map(|log| log.metadata().ok())
-            .any(|log| log.len() > 1 << 20)
+        let options = sqlx::sqlite::SqliteConnectOptions::new()
+            .filename(&file)
+            .busy_timeout(Duration::ZERO);
+        let mut raw = sqlx::SqliteConnection::connect_with(&options)
+            .await
+            .unwrap();
+        let free = raw.execute("BEGIN IMMEDIATE").await.is_ok();
+        raw.close().await.unwrap();
+        held.set(if free { 0 } else { held.get() + 1 });
+        held.get() >= LOOKS
     };
     a_killed_resealing_changes_nothing(&place, busy).await;
 }
