@@ -9,7 +9,7 @@ use super::prometheus::root;
 use super::site::Site;
 
 /// Metrics that these replicas have no series of, each with the reason.
-const WITHOUT: [(&str, &str); 7] = [
+const WITHOUT: [(&str, &str); 6] = [
     ("icpgate_auth_keys_timestamp_seconds", "no tokens"),
     ("icpgate_auth_refused", "nobody has to say who calls"),
     (
@@ -17,7 +17,6 @@ const WITHOUT: [(&str, &str); 7] = [
         "nobody has to say who calls",
     ),
     ("icpgate_certificate_expiry_timestamp_seconds", "no TLS"),
-    ("icpgate_pool_timeouts_total", "shown when one has occurred"),
     ("icpgate_otlp_spans_total", "no collector"),
     (
         "icpgate_sync_limit_seconds",
