@@ -13,7 +13,7 @@ use super::database;
 use super::fleet::{Fleet, Plan, Replica, say};
 use super::oracle::comes_back;
 use super::random::now;
-use super::servers::gate::{Gate, Signal, until};
+use super::servers::gate::{Gate, Signal, until, until_within};
 use super::servers::postgres::{Server, Setup};
 use super::servers::proxy::Mode;
 use super::world::{World, ask, blocked, name};
@@ -158,16 +158,19 @@ async fn behaviour_04_a_half_open_database_is_left_for_new_connections() {
     for _ in 0..2 {
         replica.store.half_open();
         well(replica).await;
-        // And so are writes.
-        until("a write is taken", async || {
-            match replica.gate.put(vec![blocked(2, true)]).await {
+        // And so are writes: one gives up after 25 s, and may have stood behind one of decisions that
+        // did, while a server that heard nothing of it still holds its lock.
+        until_within(
+            Duration::from_mins(2),
+            "a write is taken",
+            async || match replica.gate.put(vec![blocked(2, true)]).await {
                 Ok(_) => Some(()),
                 Err(status) => {
                     assert!(comes_back(&status), "{status:?}");
                     None
                 }
-            }
-        })
+            },
+        )
         .await;
     }
 }
