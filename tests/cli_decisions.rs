@@ -11,74 +11,27 @@
 #[path = "servers/postgres.rs"]
 mod postgres;
 
-use std::fs::File;
-use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+#[cfg(test)]
+#[expect(dead_code, reason = "the tests of keys use more of it")]
+#[path = "servers/place.rs"]
+mod place;
+
+use std::time::Instant;
 
 use icpgate::proto::v1;
 use icpgate::proto::v1::provisioning_service_client::ProvisioningServiceClient;
 use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use tempfile::TempDir;
 use tonic::{Code, Status};
 
-/// Far beyond what the program takes to start, to work or to end.
-const PATIENCE: Duration = Duration::from_mins(2);
-
-/// How often a condition is looked at that nobody tells.
-const LOOK: Duration = Duration::from_millis(20);
+use place::{LOOK, PATIENCE, Place, Serving};
 
 /// Makes a decision one that was recorded a hundred days before.
 const AGE: &str = "
 UPDATE decision SET recorded_at = recorded_at - 8640000000000 WHERE decision_id = $1";
 
-/// A folder to run in, and a store.
-struct Place {
-    folder: TempDir,
-    /// `None`: a file in the folder.
-    url: Option<String>,
-}
-
 impl Place {
-    fn sqlite() -> Self {
-        Self {
-            folder: tempfile::tempdir().unwrap(),
-            url: None,
-        }
-    }
-
-    async fn postgres() -> Self {
-        Self {
-            url: Some(postgres::database().await),
-            ..Self::sqlite()
-        }
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_icpgate"));
-        command
-            .current_dir(self.folder.path())
-            .args(args)
-            .env_clear()
-            .stdin(Stdio::null());
-        if let Some(url) = &self.url {
-            command.env("ICPGATE_STORE__URL", url);
-        }
-        command
-    }
-
-    fn run(&self, args: &[&str]) -> (Option<i32>, String) {
-        told(&self.command(args).output().unwrap())
-    }
-
-    fn json(&self, args: &[&str]) -> serde_json::Value {
-        let (code, said) = self.run(&[args, &["--output", "json"]].concat());
-        assert_eq!(code, Some(0), "{args:?}: {said}");
-        serde_json::from_str(&said).unwrap()
-    }
-
     fn prune(&self, more: &[&str]) -> serde_json::Value {
         self.json(&[&["decisions", "prune"], more].concat())
     }
@@ -99,51 +52,7 @@ impl Place {
     }
 }
 
-/// A running server; killed where a test leaves it behind.
-struct Serving {
-    child: Child,
-    url: String,
-}
-
 impl Serving {
-    fn start(place: &Place) -> Self {
-        let log: PathBuf = place.folder.path().join("log");
-        let listen = [
-            "serve",
-            "--sample",
-            "--grpc-listen",
-            "127.0.0.1:0",
-            "--http-listen",
-            "127.0.0.1:0",
-        ];
-        let mut child = place
-            .command(&listen)
-            .stdout(Stdio::null())
-            .stderr(File::create(&log).unwrap())
-            .spawn()
-            .unwrap();
-        let started = Instant::now();
-        loop {
-            let said = std::fs::read_to_string(&log).unwrap();
-            if let Some((_, rest)) = said.split_once("serving gRPC on ")
-                && let Some((address, _)) = rest.split_once(char::is_whitespace)
-            {
-                let url = format!("http://{address}");
-                return Self { child, url };
-            }
-            assert_eq!(child.try_wait().unwrap(), None, "it ended: {said}");
-            assert!(started.elapsed() < PATIENCE, "it does not serve: {said}");
-            std::thread::sleep(LOOK);
-        }
-    }
-
-    fn stop(mut self) {
-        let id = self.child.id().to_string();
-        let told = Command::new("kill").args(["-TERM", &id]).status();
-        assert!(told.unwrap().success());
-        assert_eq!(self.child.wait().unwrap().code(), Some(0));
-    }
-
     async fn client(&self) -> ProvisioningServiceClient<tonic::transport::Channel> {
         let client = ProvisioningServiceClient::connect(self.url.clone()).await;
         client.unwrap()
@@ -178,24 +87,8 @@ impl Serving {
     }
 }
 
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn told(output: &Output) -> (Option<i32>, String) {
-    let said = if output.status.success() {
-        output.stdout.clone()
-    } else {
-        [&output.stdout[..], &output.stderr[..]].concat()
-    };
-    (output.status.code(), String::from_utf8(said).unwrap())
-}
-
 async fn decisions_are_pruned(place: &Place) {
-    let serving = Serving::start(place);
+    let serving = Serving::start(place, &["--sample"]);
     let unknown = serving.recorded(&"0".repeat(32)).await.unwrap_err();
     let old = serving.ask("sample-shop.cn").await;
     let young = serving.ask("sample-blog.cn").await;

@@ -12,23 +12,21 @@
 #[path = "servers/postgres.rs"]
 mod postgres;
 
+#[cfg(test)]
+#[path = "servers/place.rs"]
+mod place;
+
 use std::fmt::Write as _;
-use std::fs::File;
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use icpgate::proto::v1;
 use icpgate::proto::v1::provisioning_service_client::ProvisioningServiceClient;
 use icpgate::proto::v1::record_service_client::RecordServiceClient;
-use tempfile::TempDir;
 
-/// Far beyond what the program takes to start, to work or to end.
-const PATIENCE: Duration = Duration::from_mins(2);
-
-/// How often a condition is looked at that nobody tells.
-const LOOK: Duration = Duration::from_millis(20);
+use place::{LOOK, PATIENCE, Place, Serving, told};
 
 /// Registrations of the store whose resealing is killed.
 const MANY: u32 = 20_000;
@@ -37,51 +35,7 @@ const MANY: u32 = 20_000;
 const BLOGGER: &str = "110105199001018813";
 const APPLICANT: &str = "310104198505058823";
 
-/// A folder to run in, and a store.
-struct Place {
-    folder: TempDir,
-    /// `None`: a file in the folder.
-    url: Option<String>,
-}
-
 impl Place {
-    fn sqlite() -> Self {
-        Self {
-            folder: tempfile::tempdir().unwrap(),
-            url: None,
-        }
-    }
-
-    async fn postgres() -> Self {
-        Self {
-            url: Some(postgres::database().await),
-            ..Self::sqlite()
-        }
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_icpgate"));
-        command
-            .current_dir(self.folder.path())
-            .args(args)
-            .env_clear()
-            .stdin(Stdio::null());
-        if let Some(url) = &self.url {
-            command.env("ICPGATE_STORE__URL", url);
-        }
-        command
-    }
-
-    fn run(&self, args: &[&str]) -> (Option<i32>, String) {
-        told(&self.command(args).output().unwrap())
-    }
-
-    fn json(&self, args: &[&str]) -> serde_json::Value {
-        let (code, said) = self.run(&[args, &["--output", "json"]].concat());
-        assert_eq!(code, Some(0), "{args:?}: {said}");
-        serde_json::from_str(&said).unwrap()
-    }
-
     /// Runs `icpgate erase` for the number of a resident identity card.
     fn erase(&self, number: &str, more: &[&str]) -> serde_json::Value {
         let args = ["erase", "--certificate", "-", "--output", "json"];
@@ -115,70 +69,7 @@ impl Place {
     }
 }
 
-/// A running server; killed where a test leaves it behind.
-struct Serving {
-    child: Child,
-    url: String,
-    log: PathBuf,
-}
-
 impl Serving {
-    fn start(place: &Place, args: &[&str]) -> Self {
-        Self::try_start(place, args).unwrap_or_else(|said| panic!("it does not serve: {said}"))
-    }
-
-    fn try_start(place: &Place, args: &[&str]) -> Result<Self, String> {
-        let log = tempfile::NamedTempFile::new_in(place.folder.path()).unwrap();
-        let log = log.into_temp_path().keep().unwrap();
-        let listen = [
-            "serve",
-            "--grpc-listen",
-            "127.0.0.1:0",
-            "--http-listen",
-            "127.0.0.1:0",
-        ];
-        let mut child = place
-            .command(&[&listen, args].concat())
-            .stdout(Stdio::null())
-            .stderr(File::create(&log).unwrap())
-            .spawn()
-            .unwrap();
-        let started = Instant::now();
-        loop {
-            let said = std::fs::read_to_string(&log).unwrap();
-            if let Some((_, rest)) = said.split_once("serving gRPC on ")
-                && let Some((address, _)) = rest.split_once(char::is_whitespace)
-            {
-                let url = format!("http://{address}");
-                return Ok(Self { child, url, log });
-            }
-            if child.try_wait().unwrap().is_some() {
-                return Err(std::fs::read_to_string(&log).unwrap());
-            }
-            assert!(started.elapsed() < PATIENCE, "it does not serve: {said}");
-            std::thread::sleep(LOOK);
-        }
-    }
-
-    /// Waits until it ends by itself; what it said.
-    fn ended(mut self) -> (Option<i32>, String) {
-        let started = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return (status.code(), std::fs::read_to_string(&self.log).unwrap());
-            }
-            assert!(started.elapsed() < PATIENCE, "it goes on");
-            std::thread::sleep(LOOK);
-        }
-    }
-
-    fn stop(mut self) {
-        let id = self.child.id().to_string();
-        let told = Command::new("kill").args(["-TERM", &id]).status();
-        assert!(told.unwrap().success());
-        assert_eq!(self.child.wait().unwrap().code(), Some(0));
-    }
-
     async fn ask(&self, question: v1::CheckProvisioningRequest) -> v1::Decision {
         let mut client = ProvisioningServiceClient::connect(self.url.clone())
             .await
@@ -218,22 +109,6 @@ impl Serving {
         }
         answers
     }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn told(output: &Output) -> (Option<i32>, String) {
-    let said = if output.status.success() {
-        output.stdout.clone()
-    } else {
-        [&output.stdout[..], &output.stderr[..]].concat()
-    };
-    (output.status.code(), String::from_utf8(said).unwrap())
 }
 
 fn question(domain: &str, product: v1::Product) -> v1::CheckProvisioningRequest {
